@@ -1,0 +1,45 @@
+# `make demo` and `make test` work in a fresh clone: each sets itself up in .venv first.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.populace-installed
+
+.PHONY: help setup demo test lint bench lock clean
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
+
+setup: $(STAMP)  ## make .venv and install what the lock file names
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "populace needs Python 3.11 or newer; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+		|| { echo "this Python cannot make virtual environments; on Debian: apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(STAMP)
+
+demo: setup  ## segments over 20,000 generated contacts and a million events
+	@$(BIN)/populace demo
+
+test: setup  ## all tests
+	@$(BIN)/python -m pytest -n auto
+
+lint: setup  ## linters and type checks
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+bench: setup  ## the batch benchmark: our plan beside hand-written SQL
+	@$(BIN)/python -m benchmarks.batch
+
+lock: setup  ## write requirements.lock anew from pyproject.toml
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --no-annotate \
+		--extra dev --extra bench --output-file requirements.lock pyproject.toml
+
+clean:  ## remove what make made
+	rm -rf $(VENV) populace-demo build *.egg-info

@@ -1,0 +1,65 @@
+"""What every command shares: where it prints, how errors look, what exit codes mean."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import orjson
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from engine.errors import CallerError, PopulaceError, StepFailedError
+
+EXIT_OUR_FAULT = 1
+EXIT_CALLERS_FAULT = 2
+EXIT_INTERRUPTED = 130
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def print_json(value: object) -> None:
+    """The value on standard output as indented JSON, and nothing else."""
+    sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    sys.stdout.buffer.flush()
+
+
+def exit_code_of(run: Callable[[], None]) -> int:
+    """Run a command; errors are printed on standard error, without a traceback where the caller can fix them."""
+    try:
+        run()
+    except CallerError as error:
+        err.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
+        return EXIT_CALLERS_FAULT
+    except PopulaceError as error:
+        err.print(f"[bold red]populace failed:[/] {escape(str(error))}", soft_wrap=True)
+        if isinstance(error, StepFailedError):
+            err.print(escape(error.sql), soft_wrap=True)
+        err.print("This is a bug of populace: please report it with the lines above.")
+        return EXIT_OUR_FAULT
+    except KeyboardInterrupt:
+        err.print("stopped; nothing was changed")
+        return EXIT_INTERRUPTED
+    except Exception:  # the last line of defence: whatever it is, the caller gets a report to send
+        err.print(escape(traceback.format_exc()), soft_wrap=True)
+        err.print("[bold red]populace failed:[/] this is a bug of populace: please report it with the lines above.")
+        return EXIT_OUR_FAULT
+    return 0
+
+
+@contextmanager
+def progress_bar(*, quiet: bool) -> Iterator[Progress]:
+    """A progress bar on standard error, shown only on a terminal; gone when the work is done."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[amount]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=err, transient=True, disable=quiet or not err.is_terminal) as progress:
+        yield progress

@@ -1,0 +1,223 @@
+"""`populace run`: segments over a folder of files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from api.cli.console import EXIT_OUR_FAULT, err, out, print_json, progress_bar
+from api.cli.options import as_of_instant, memory_bytes, zone_name
+from engine.compile import Step
+from engine.errors import OutputError
+from engine.execute.export import checked_format, replaced_file
+from engine.storage import StoreSettings
+from ingest.batch import BatchResult, OnStep, run_batch
+from ingest.dataset import BadRowsFile, StopAtFirstBadRow, open_dataset
+from ingest.load import DatasetReport, OnTable, TableReport
+from ingest.segments_file import read_segments
+
+_STEP_FILE = re.compile(r"\d{3}_[a-z0-9_]+\.sql")
+
+
+def run(
+    dataset: Annotated[
+        Path, typer.Argument(help="Folder with contacts, timeline, custom_events, lists, subscriptions.")
+    ],
+    segments: Annotated[
+        Path, typer.Option("--segments", help="JSON file with an array of segments, or a folder of them.")
+    ],
+    as_of: Annotated[
+        str | None, typer.Option(metavar="INSTANT", help="Evaluate as of this RFC 3339 instant; now if not given.")
+    ] = None,
+    out_file: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Write segment_id, email rows: .parquet, .csv or .jsonl."),
+    ] = None,
+    sql_dir: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write the SQL that ran, one readable file per step.")
+    ] = None,
+    bad_rows: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Set bad rows aside in this .jsonl or .csv file instead of stopping."),
+    ] = None,
+    extra_columns: Annotated[
+        str, typer.Option(metavar="refuse|ignore", help="What to do with columns that populace does not know.")
+    ] = "refuse",
+    default_timezone: Annotated[
+        str, typer.Option(metavar="ZONE", help="Zone of segments and contacts that have none of their own.")
+    ] = "UTC",
+    memory_limit: Annotated[
+        str | None, typer.Option(metavar="AMOUNT", help="Most memory for the tables, such as 4GB; half the machine's.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+) -> None:
+    """Compute all segments over a folder of Parquet, CSV or JSONL files, at one instant.
+
+    The folder holds any of contacts, timeline, custom_events, lists and subscriptions, each as one .parquet, .csv or
+    .jsonl file, or as a folder of Parquet parts. Nothing but the files that you name is written.
+
+    Example: populace run data --segments segments.json --as-of 2026-06-01T00:00:00Z --out members.parquet
+    """
+    if extra_columns not in ("refuse", "ignore"):
+        raise typer.BadParameter(f"{extra_columns!r} is neither refuse nor ignore", param_hint="--extra-columns")
+    instant = as_of_instant(as_of)
+    zone = zone_name(default_timezone)
+    settings = StoreSettings(memory_bytes=memory_bytes(memory_limit))
+    read = read_segments(segments, default_timezone=zone)
+    steps: list[Step] = []
+    with ExitStack() as stack:
+        # Every place to write is tried before the work starts.
+        write = checked_format(out_file) if out_file else None
+        file = stack.enter_context(replaced_file(out_file)) if out_file else None
+        if sql_dir:
+            _prepare_sql_dir(sql_dir)
+        aside = stack.enter_context(BadRowsFile(bad_rows)) if bad_rows else StopAtFirstBadRow()
+        folder = open_dataset(dataset, extra_columns=extra_columns, bad_rows=aside)  # type: ignore[arg-type]
+        with _progress(quiet=quiet or as_json) as (on_table, on_step):
+
+            def noted(step: Step) -> None:
+                steps.append(step)
+                on_step(step)
+
+            result = run_batch(
+                folder,
+                read,
+                as_of=instant,
+                default_zone=zone,
+                settings=settings,
+                on_table=on_table,
+                on_step=noted,
+            )
+            if write and file:
+                write(result.member_batches(), file)
+        if sql_dir:
+            _write_steps(sql_dir, steps)
+    if as_json:
+        print_json(result_as_json(result))
+    else:
+        print_result(result)
+        for path, what in ((out_file, "members"), (sql_dir, "SQL"), (bad_rows, "bad rows")):
+            if path:
+                out.print(f"{what} written to [bold]{escape(str(path))}[/]")
+    if result.evaluation.failed:
+        raise typer.Exit(EXIT_OUR_FAULT)
+
+
+def print_result(result: BatchResult) -> None:
+    """The report of the files, then the table of segments."""
+    for line in _report_lines(result.report):
+        out.print(line)
+    contact_count = result.evaluation.contact_count
+    seconds = result.evaluation.segment_seconds
+    table = Table(title=f"Segments at {_shown(result.evaluation.as_of)}", title_justify="left")
+    table.add_column("segment")
+    for heading in ("size", "share", "time"):
+        table.add_column(heading, justify="right")
+    for segment in result.segments:
+        if segment.id in result.evaluation.failed:
+            table.add_row(escape(segment.id), "[red]failed[/]", "", "")
+            continue
+        size = result.size(segment.id)
+        share = f"{size / contact_count:.1%}" if contact_count else "-"
+        table.add_row(escape(segment.id), f"{size:,}", share, f"{seconds[segment.id] * 1000:,.0f} ms")
+    out.print(table)
+    out.print(
+        f"{len(result.segments):,} segments over {contact_count:,} contacts: "
+        f"loaded in {result.load_seconds:.2f} s, computed in {result.evaluate_seconds:.2f} s"
+    )
+    for segment_id, reason in result.evaluation.failed.items():
+        err.print(f"[bold red]segment {escape(segment_id)} failed:[/] {escape(reason)}", soft_wrap=True)
+
+
+def result_as_json(result: BatchResult) -> dict[str, object]:
+    """The same for programs. Units: seconds; `share` is a ratio, null without contacts."""
+    contact_count = result.evaluation.contact_count
+    seconds = result.evaluation.segment_seconds
+    return {
+        "as_of": _shown(result.evaluation.as_of),
+        "contact_count": contact_count,
+        "tables": {name: _counts(table) for name, table in result.report.tables.items()},
+        "unknown_zone": result.report.unknown_zone,
+        "segments": [
+            {
+                "id": segment.id,
+                "name": segment.name,
+                "size": result.size(segment.id),
+                "share": result.size(segment.id) / contact_count if contact_count else None,
+                "seconds": round(seconds[segment.id], 6),
+            }
+            for segment in result.segments
+            if segment.id not in result.evaluation.failed
+        ],
+        "failed": dict(result.evaluation.failed),
+        "load_seconds": round(result.load_seconds, 6),
+        "evaluate_seconds": round(result.evaluate_seconds, 6),
+    }
+
+
+def _report_lines(report: DatasetReport) -> Iterator[str]:
+    words = {
+        "set_aside": "set aside as bad",
+        "replaced": "given again later",
+        "unknown_contact": "of unknown e-mail",
+        "unknown_list": "of unknown list",
+        "counted_twice": "already in custom_events",
+    }
+    for name, table in report.tables.items():
+        counts = _counts(table)
+        notes = [f"{counts[key]:,} {text}" for key, text in words.items() if counts[key]]
+        yield f"{name}: {table.read:,} rows" + (f", of them {', '.join(notes)}" if notes else "")
+    if report.unknown_zone:
+        yield f"{report.unknown_zone:,} contacts have an unknown time zone; the default zone stands in for it"
+
+
+def _counts(table: TableReport) -> dict[str, int]:
+    return {name: getattr(table, name) for name in table.__slots__}
+
+
+def _shown(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
+
+
+def _prepare_sql_dir(folder: Path) -> None:
+    """Make the folder, or empty it of step files; refuse one that holds anything else."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        strangers = [path.name for path in folder.iterdir() if not _STEP_FILE.fullmatch(path.name)]
+        if strangers:
+            raise OutputError(
+                folder, f"holds other files, such as {strangers[0]!r}; name a folder of its own for the SQL"
+            )
+        for path in folder.iterdir():
+            path.unlink()
+    except OSError as error:
+        raise OutputError(folder, f"cannot be written: {error.strerror}") from error
+
+
+def _write_steps(folder: Path, steps: list[Step]) -> None:
+    for number, step in enumerate(steps, start=1):
+        (folder / f"{number:03}_{step.name}.sql").write_text(step.script, encoding="utf-8")
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[tuple[OnTable, OnStep]]:
+    """What to call before each table and each step, to show it."""
+    with progress_bar(quiet=quiet) as progress:
+        task = progress.add_task("starting", total=None, amount="")
+
+        def on_table(name: str) -> None:
+            progress.update(task, description=f"loading {name}")
+
+        def on_step(step: Step) -> None:
+            progress.update(task, description=f"computing {step.name}")
+
+        yield on_table, on_step

@@ -1,0 +1,169 @@
+"""Full recompute of 200 mixed segments over 1 M contacts and 20 M events, beside the same by hand, one by one.
+
+Run: make bench. Prints the time of each phase, then one JSON line. The data are generated once and kept in
+benchmarks/data, or where POPULACE_BENCH_DATA says.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import psutil
+
+from benchmarks.workload import Workload, workload
+from engine.definition import Segment, read_segment
+from engine.execute import Evaluation, evaluate
+from engine.storage import Store, StoreSettings
+from engine.storage.loading import TimelineOrder
+from ingest.dataset import StopAtFirstBadRow, open_dataset
+from ingest.generator import generate_dataset
+from ingest.generator.dataset import DEFAULT_UNTIL_AT
+from ingest.load import load_dataset
+
+CONTACTS, EVENTS, SEGMENTS, REPEATS, SEED = 1_000_000, 20_000_000, 200, 5, 20
+MEMORY_BYTES = 3 * 2**30
+DATA = Path(os.environ.get("POPULACE_BENCH_DATA", Path(__file__).parent / "data"))
+
+
+def main() -> None:
+    """Measure and print."""
+    arguments = _arguments()
+    with _store(arguments.contacts, arguments.events, TimelineOrder(arguments.order)) as store:
+        list_ids = sorted(store.catalog().lists)
+        work = workload(arguments.segments, DEFAULT_UNTIL_AT, list_ids)
+        segments = [read_segment(item.segment) for item in work]
+        evaluation = evaluate(store, segments, as_of=DEFAULT_UNTIL_AT)
+        _check_same_members(store, work, evaluation)
+        ours: list[float] = []
+        by_hand: list[float] = []
+        peak_ours = peak_by_hand = 0
+        for _ in range(arguments.repeats):
+            with _peak_memory() as peak:
+                seconds, evaluation = _time_ours(store, segments)
+            ours.append(seconds)
+            peak_ours = max(peak_ours, peak[0])
+            with _peak_memory() as peak:
+                by_hand.append(_time_by_hand(store, work))
+            peak_by_hand = max(peak_by_hand, peak[0])
+    _print_phases(evaluation)
+    print(
+        json.dumps(
+            {
+                "benchmark": "batch",
+                "contacts": arguments.contacts,
+                "events": arguments.events,
+                "segments": len(work),
+                "order": arguments.order,
+                "repeats": arguments.repeats,
+                "ours_seconds": {"median": round(statistics.median(ours), 3), "max": round(max(ours), 3)},
+                "by_hand_seconds": {"median": round(statistics.median(by_hand), 3), "max": round(max(by_hand), 3)},
+                "by_hand_over_ours": round(statistics.median(by_hand) / statistics.median(ours), 2),
+                "ours_peak_mib": peak_ours // 2**20,
+                "by_hand_peak_mib": peak_by_hand // 2**20,
+                "memberships": sum(members.size for members in evaluation.members.values()),
+                "cpus": os.cpu_count(),
+                "python": platform.python_version(),
+                "duckdb": version("duckdb"),
+            }
+        )
+    )
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--contacts", type=int, default=CONTACTS)
+    parser.add_argument("--events", type=int, default=EVENTS)
+    parser.add_argument("--segments", type=int, default=SEGMENTS)
+    parser.add_argument("--repeats", type=int, default=REPEATS)
+    orders = [order.value for order in TimelineOrder]
+    parser.add_argument("--order", choices=orders, default=TimelineOrder.KIND_CONTACT.value)
+    return parser.parse_args()
+
+
+def _store(contacts: int, events: int, order: TimelineOrder) -> Store:
+    """The store with the generated data; made where it is not there yet."""
+    folder = DATA / f"{contacts}x{events}-{SEED}"
+    path = folder / f"{order.name.lower()}.duckdb"
+    settings = StoreSettings(memory_bytes=MEMORY_BYTES)
+    if path.exists():
+        return Store.open(path, settings)
+    if not (folder / "dataset").exists():
+        started = time.perf_counter()
+        generate_dataset(folder / "dataset", contact_count=contacts, event_count=events, seed=SEED)
+        print(f"generated in {time.perf_counter() - started:.1f} s", flush=True)
+    started = time.perf_counter()
+    partial = path.with_suffix(".partial")
+    partial.unlink(missing_ok=True)
+    with Store.create(partial, settings) as store:
+        dataset = open_dataset(folder / "dataset", bad_rows=StopAtFirstBadRow())
+        load_dataset(store, dataset, order=order, on_table=lambda name: print(f"loading {name}", flush=True))
+    partial.rename(path)
+    print(f"loaded in {time.perf_counter() - started:.1f} s", flush=True)
+    return Store.open(path, settings)
+
+
+def _check_same_members(store: Store, work: list[Workload], evaluation: Evaluation) -> None:
+    """Both ways must find the same contacts before either is timed."""
+    cursor = store.cursor()
+    for item in work:
+        by_hand = np.sort(_contact_ids(cursor, item.sql))
+        ours = evaluation.members[str(item.segment["id"])].ids()
+        if not np.array_equal(ours, by_hand):
+            raise SystemExit(f"{item.segment['id']}: {len(ours)} members, by hand {len(by_hand)}\n{item.sql}")
+
+
+def _time_ours(store: Store, segments: list[Segment]) -> tuple[float, Evaluation]:
+    started = time.perf_counter()
+    evaluation = evaluate(store, segments, as_of=DEFAULT_UNTIL_AT)
+    return time.perf_counter() - started, evaluation
+
+
+def _time_by_hand(store: Store, work: list[Workload]) -> float:
+    cursor = store.cursor()
+    started = time.perf_counter()
+    for item in work:
+        _contact_ids(cursor, item.sql)
+    return time.perf_counter() - started
+
+
+def _contact_ids(cursor: duckdb.DuckDBPyConnection, sql: str) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
+    return cursor.sql(sql).to_arrow_table().column(0).to_numpy()
+
+
+@contextmanager
+def _peak_memory() -> Iterator[list[int]]:
+    """The largest resident size of this process while the block runs, in bytes, in the only element."""
+    peak, done, process = [0], threading.Event(), psutil.Process()
+
+    def watch() -> None:
+        while not done.wait(0.02):
+            peak[0] = max(peak[0], process.memory_info().rss)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        done.set()
+        watcher.join()
+
+
+def _print_phases(evaluation: Evaluation) -> None:
+    for step in evaluation.step_times:
+        print(f"{step.seconds * 1000:8.1f} ms  {step.name}  (for {len(step.segment_ids)} segments)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What a segment means and how its members are computed."""

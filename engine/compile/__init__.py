@@ -1,0 +1,7 @@
+"""From a plan to SQL: sqlglot trees, named steps, literal values. Pure."""
+
+from __future__ import annotations
+
+from engine.compile.steps import CompiledPlan, Step, compile_plan
+
+__all__ = ["CompiledPlan", "Step", "compile_plan"]

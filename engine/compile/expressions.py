@@ -1,0 +1,221 @@
+"""Expressions of a plan as SQL conditions that are TRUE or FALSE for every row, never NULL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import assert_never
+
+from sqlglot import exp
+
+from engine.compile.json_values import array_has_number, array_has_text, json_value
+from engine.compile.sql import (
+    all_of,
+    any_of,
+    at_or_after,
+    call,
+    column,
+    decimal,
+    double,
+    in_window,
+    integer,
+    is_not_null,
+    negated,
+    or_false,
+    text,
+)
+from engine.definition.tree import (
+    ArrayHasAnyOf,
+    Comparison,
+    IsSet,
+    NumberCompares,
+    NumberIsAnyOf,
+    Subject,
+    TextCompares,
+    TextContainsAnyOf,
+    TextIsAnyOf,
+)
+from engine.plan.nodes import (
+    AverageIsWithin,
+    Complement,
+    CountIs,
+    Every,
+    Expression,
+    Fact,
+    IsInWindows,
+    IsOnList,
+    LatestIsSince,
+    Measure,
+    MeasureIsWithin,
+    Never,
+    PlacedTest,
+    Some,
+    ValueTest,
+)
+from engine.plan.windows import AnyWindow, LocalWindow
+
+_COMPARISONS: Mapping[Comparison, type[exp.Binary]] = {
+    Comparison.EQUAL: exp.EQ,
+    Comparison.GREATER: exp.GT,
+    Comparison.AT_LEAST: exp.GTE,
+    Comparison.LESS: exp.LT,
+    Comparison.AT_MOST: exp.LTE,
+}
+
+ZONE_EDGES = "z"
+"""The alias under which a query joins the edges of local windows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Where an expression finds its values.
+
+    `fields` is the alias of the table with contact fields, or event properties; `facts` and `lists` map to
+    (alias, column); `windows` names the columns of a local window in the zone edges.
+    """
+
+    fields: str
+    windows: Mapping[LocalWindow, str]
+    facts: Mapping[Fact, tuple[str, str]]
+    lists: Mapping[str, tuple[str, str]]
+
+    def fact(self, fact: Fact) -> exp.Column:
+        """The column of a fact."""
+        alias, name = self.facts[fact]
+        return column(name, alias)
+
+    def zero_if_none(self, fact: Fact) -> exp.Expr:
+        """The column of a count or sum, 0 for a contact without events."""
+        return exp.Coalesce(this=self.fact(fact), expressions=[integer(0)])
+
+
+def condition(expression: Expression, columns: Columns) -> exp.Expr:
+    """The SQL condition of an expression."""
+    match expression:
+        case Every():
+            return all_of([condition(part, columns) for part in expression.parts])
+        case Some():
+            return any_of([condition(part, columns) for part in expression.parts])
+        case Complement():
+            return negated(condition(expression.part, columns))
+        case Never():
+            return exp.false()
+        case ValueTest():
+            return value_test(expression.subject, expression.test, columns)
+        case IsOnList():
+            return _list_test(expression, columns)
+        case CountIs():
+            count = columns.zero_if_none(expression.fact)
+            return _COMPARISONS[expression.comparison](this=count, expression=integer(expression.number))
+        case LatestIsSince():
+            latest = columns.fact(expression.fact)
+            if expression.start_at is None:
+                return is_not_null(latest)
+            return or_false(at_or_after(latest, expression.start_at))
+        case MeasureIsWithin():
+            return _measure_test(expression, columns)
+        case AverageIsWithin():
+            return _average_test(expression, columns)
+        case _:
+            assert_never(expression)
+
+
+# --- facts and lists --------------------------------------------------------------------------------------------------
+
+
+def _list_test(test: IsOnList, columns: Columns) -> exp.Expr:
+    alias, name = columns.lists[test.list_id]
+    status = column(name, alias)
+    return is_not_null(status) if test.status is None else or_false(exp.EQ(this=status, expression=text(test.status)))
+
+
+def _measure_test(test: MeasureIsWithin, columns: Columns) -> exp.Expr:
+    if test.fact.measure in (Measure.COUNT, Measure.SUM):
+        return _between(columns.zero_if_none(test.fact), test.low, test.high)
+    return or_false(_between(columns.fact(test.fact), test.low, test.high))
+
+
+def _between(value: exp.Expr, low: Decimal | None, high: Decimal | None) -> exp.Expr:
+    if low is not None and low == high:
+        return exp.EQ(this=value, expression=decimal(low))
+    conditions: list[exp.Expr] = []
+    if low is not None:
+        conditions.append(exp.GTE(this=value.copy(), expression=decimal(low)))
+    if high is not None:
+        conditions.append(exp.LTE(this=value.copy(), expression=decimal(high)))
+    return all_of(conditions)
+
+
+def _average_test(test: AverageIsWithin, columns: Columns) -> exp.Expr:
+    """low <= total / count <= high as low * count <= total <= high * count: exact, for a decimal has no thirds."""
+    total = columns.fact(test.total)
+    count = exp.cast(columns.fact(test.count), exp.DataType.build("DECIMAL(9, 0)"))
+    conditions: list[exp.Expr] = [exp.GT(this=count.copy(), expression=integer(0))]
+    for bound, compare in ((test.low, exp.GTE), (test.high, exp.LTE)):
+        if bound is not None:
+            product = exp.Mul(this=decimal(bound), expression=count.copy())
+            conditions.append(compare(this=total.copy(), expression=product))
+    return or_false(all_of(conditions))
+
+
+# --- values -----------------------------------------------------------------------------------------------------------
+
+
+def value_test(subject: Subject, test: PlacedTest, columns: Columns) -> exp.Expr:
+    """The condition that the subject passes the test; FALSE where it is missing."""
+    value: exp.Expr = column(subject.field_name, columns.fields)
+    if subject.is_json:
+        value = json_value(value, subject.path, subject.type)
+    match test:
+        case IsSet():
+            return is_not_null(value)
+        case TextIsAnyOf():
+            return or_false(_is_any_of(value, [text(item) for item in test.texts]))
+        case TextContainsAnyOf():
+            folded = call("lower", value)
+            return or_false(any_of([call("contains", folded.copy(), text(item)) for item in test.folded_texts]))
+        case TextCompares():
+            return or_false(_COMPARISONS[test.comparison](this=value, expression=text(test.text)))
+        case NumberIsAnyOf():
+            return or_false(_is_any_of(value, [double(item) for item in test.numbers]))
+        case NumberCompares():
+            return or_false(_COMPARISONS[test.comparison](this=value, expression=double(test.number)))
+        case IsInWindows():
+            return or_false(any_of([_window_test(value, window, columns) for window in test.windows]))
+        case ArrayHasAnyOf():
+            return or_false(_array_test(value, test))
+        case _:
+            assert_never(test)
+
+
+def _is_any_of(value: exp.Expr, items: list[exp.Expr]) -> exp.Expr:
+    return exp.EQ(this=value, expression=items[0]) if len(items) == 1 else exp.In(this=value, expressions=items)
+
+
+def _window_test(value: exp.Expr, window: AnyWindow, columns: Columns) -> exp.Expr:
+    conditions = window_conditions(value, window, columns.windows)
+    return all_of(conditions) if conditions else is_not_null(value)
+
+
+def window_conditions(value: exp.Expr, window: AnyWindow, windows: Mapping[LocalWindow, str]) -> list[exp.Expr]:
+    """The conditions that an instant lies in a window; those of a local one read the joined zone edges."""
+    if not isinstance(window, LocalWindow):
+        return in_window(value, window)
+    conditions: list[exp.Expr] = []
+    if window.hull.start_at is not None:
+        start = column(f"{windows[window]}_start", ZONE_EDGES)
+        conditions.append(exp.GTE(this=value.copy(), expression=start))
+    if window.hull.end_at is not None:
+        end = column(f"{windows[window]}_end", ZONE_EDGES)
+        conditions.append(exp.LT(this=value.copy(), expression=end))
+    return conditions
+
+
+def _array_test(value: exp.Expr, test: ArrayHasAnyOf) -> exp.Expr:
+    conditions = []
+    if test.texts:
+        conditions.append(or_false(array_has_text(value, test.texts)))
+    if test.numbers:
+        conditions.append(or_false(array_has_number(value, test.numbers)))
+    return any_of(conditions)

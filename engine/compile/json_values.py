@@ -1,0 +1,87 @@
+"""Values inside JSON documents, read as one type: a value of another type is NULL, never an error."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from engine.compile.sql import call, double, text
+from engine.definition.fields import FieldType
+
+_NUMBER_TYPES = ("BIGINT", "UBIGINT", "HUGEINT", "UHUGEINT", "DOUBLE")
+_INSTANT_PATTERN = (
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?"
+    r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+)
+
+
+def json_value(document: exp.Expr, path: Sequence[str], as_type: FieldType) -> exp.Expr:
+    """The value at the path, as VARCHAR, DOUBLE, TIMESTAMP or JSON; NULL if it is missing or of another type."""
+    pointer = json_pointer(path)
+    match as_type:
+        case FieldType.STRING:
+            return _if_type(document, pointer, ("VARCHAR",), _text_at(document, pointer))
+        case FieldType.NUMBER:
+            number = exp.TryCast(this=_text_at(document, pointer), to=exp.DataType.build("double"))
+            return _if_type(document, pointer, _NUMBER_TYPES, number)
+        case FieldType.TIME:
+            return _instant_at(document, pointer)
+        case FieldType.JSON:
+            # JSON null is no value: its text is NULL, while the text of any other value is not.
+            is_value = exp.Not(this=exp.Is(this=_text_at(document, pointer), expression=exp.Null()))
+            return exp.Case(ifs=[exp.If(this=is_value, true=_at("json_extract", document, pointer))])
+
+
+def json_pointer(path: Sequence[str]) -> str:
+    """A path as JSON pointer: digits index arrays and name keys of objects. Source: RFC 6901."""
+    return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in path)
+
+
+def array_has_text(array: exp.Expr, texts: Sequence[str]) -> exp.Expr:
+    """Whether one of the texts is an element of the JSON array; NULL for what is no array."""
+    return _any_element(array, FieldType.STRING, [text(value) for value in texts])
+
+
+def array_has_number(array: exp.Expr, numbers: Sequence[float]) -> exp.Expr:
+    """Whether one of the numbers is an element of the JSON array; NULL for what is no array."""
+    return _any_element(array, FieldType.NUMBER, [double(value) for value in numbers])
+
+
+def _any_element(array: exp.Expr, as_type: FieldType, wanted: list[exp.Expr]) -> exp.Expr:
+    elements = exp.TryCast(this=array.copy(), to=exp.DataType.build("JSON[]", dialect="duckdb"))
+    element = exp.to_identifier("element")
+    read = exp.Lambda(this=json_value(exp.Column(this=element), (), as_type), expressions=[element.copy()])
+    return call("list_has_any", call("list_transform", elements, read), exp.Array(expressions=wanted))
+
+
+def _instant_at(document: exp.Expr, pointer: str) -> exp.Expr:
+    """A text that is an RFC 3339 instant, as UTC TIMESTAMP.
+
+    The pattern refuses what the cast would accept: no zone, hour 24. Upper case, because the cast knows no `t` or `z`.
+    """
+    instant = call("upper", _text_at(document, pointer))
+    aware = exp.TryCast(this=instant, to=exp.DataType.build("timestamptz"))
+    utc = exp.AtTimeZone(this=aware, zone=text("UTC"))
+    matches = call("regexp_full_match", _text_at(document, pointer), text(_INSTANT_PATTERN))
+    is_instant = exp.and_(_is_type(document, pointer, ("VARCHAR",)), matches)
+    return exp.Case(ifs=[exp.If(this=is_instant, true=utc)])
+
+
+def _at(function: str, document: exp.Expr, pointer: str) -> exp.Expr:
+    return call(function, document.copy(), text(pointer))
+
+
+def _text_at(document: exp.Expr, pointer: str) -> exp.Expr:
+    return _at("json_extract_string", document, pointer)
+
+
+def _is_type(document: exp.Expr, pointer: str, types: Sequence[str]) -> exp.Expr:
+    actual = _at("json_type", document, pointer)
+    if len(types) == 1:
+        return exp.EQ(this=actual, expression=text(types[0]))
+    return exp.In(this=actual, expressions=[text(name) for name in types])
+
+
+def _if_type(document: exp.Expr, pointer: str, types: Sequence[str], value: exp.Expr) -> exp.Expr:
+    return exp.Case(ifs=[exp.If(this=_is_type(document, pointer, types), true=value)])

@@ -1,0 +1,206 @@
+"""The scans of a plan as queries: facts per contact, subscription statuses, edges of local windows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import assert_never
+
+from sqlglot import exp
+
+from engine.compile.expressions import ZONE_EDGES, Columns, condition, window_conditions
+from engine.compile.sql import (
+    all_of,
+    any_of,
+    column,
+    in_window,
+    instant,
+    integer,
+    is_not_null,
+    is_null,
+    named,
+    table,
+    text,
+)
+from engine.plan.expressions import local_windows_of_fact
+from engine.plan.nodes import EventScan, Fact, GoalEvents, KindOfEvents, Measure, SubscriptionScan, ZoneEdges
+from engine.plan.windows import LocalWindow, Window
+
+CUSTOM_EVENT = "custom_event."
+"""Kinds that begin so are custom events, which have a table of their own."""
+
+EVENTS = "e"
+CONTACTS = "c"
+
+
+def event_scan_query(
+    scan: EventScan, *, as_of_end: Window, zone_edges: str | None, windows: Mapping[LocalWindow, str]
+) -> exp.Select:
+    """The query of a scan. Rows: one per contact_id with events in the hull, in no order.
+
+    `as_of_end` is everything up to the evaluation: an event deleted later still counts.
+    """
+    conditions = [*_source_conditions(scan), *in_window(column("occurred_at", EVENTS), scan.hull)]
+    facts = [named(_measured(fact, _fact_conditions(fact, scan, windows)), name) for name, fact in scan.facts]
+    query = exp.select(column("contact_id", EVENTS), *facts).from_(_source(scan, as_of_end))
+    if any(next(local_windows_of_fact(fact), None) for _, fact in scan.facts):
+        assert zone_edges is not None
+        query = _with_zone_edges(query, zone_edges)
+    return query.where(*conditions).group_by(column("contact_id", EVENTS))
+
+
+def _source(scan: EventScan, as_of_end: Window) -> exp.Table | exp.Subquery:
+    match scan.events:
+        case GoalEvents():
+            return _alive_custom_events(as_of_end, ("goal_type", "goal_name", "goal_value"))
+        case KindOfEvents(kind=kind) if kind.startswith(CUSTOM_EVENT):
+            return _custom_event_kind(kind, as_of_end)
+        case KindOfEvents():
+            return table("timeline", EVENTS)
+        case _:
+            assert_never(scan.events)
+
+
+def _source_conditions(scan: EventScan) -> Iterator[exp.Expr]:
+    goal_type = column("goal_type", EVENTS)
+    match scan.events:
+        case GoalEvents(goal_type=None):
+            yield is_not_null(goal_type)
+        case GoalEvents(goal_type=str() as wanted):
+            yield exp.EQ(this=goal_type, expression=text(wanted))
+        case KindOfEvents(kind=kind):
+            if not kind.startswith(CUSTOM_EVENT):
+                yield exp.EQ(this=column("kind", EVENTS), expression=text(kind))
+
+
+def _alive(as_of_end: Window) -> exp.Expr:
+    """Not deleted yet at the evaluation."""
+    deleted_at = column("deleted_at", "x")
+    if as_of_end.end_at is None:
+        return is_null(deleted_at)
+    later = exp.GTE(this=deleted_at.copy(), expression=instant(as_of_end.end_at))
+    return any_of([is_null(deleted_at), later])
+
+
+def _alive_custom_events(as_of_end: Window, columns: tuple[str, ...]) -> exp.Subquery:
+    return (
+        exp.select(*(column(name, "x") for name in ("contact_id", "occurred_at", *columns)))
+        .from_(table("custom_events", "x"))
+        .where(_alive(as_of_end))
+        .subquery(EVENTS)
+    )
+
+
+def _custom_event_kind(kind: str, as_of_end: Window) -> exp.Subquery:
+    """The custom events of one name, and the timeline events that carry their kind on their own."""
+    names = ("contact_id", "occurred_at", "template_id", "properties")
+    own = (
+        exp.select(
+            column("contact_id", "x"),
+            column("occurred_at", "x"),
+            named(exp.cast(exp.Null(), "varchar"), "template_id"),
+            column("properties", "x"),
+        )
+        .from_(table("custom_events", "x"))
+        .where(
+            exp.EQ(this=column("event_name", "x"), expression=text(kind.removeprefix(CUSTOM_EVENT))),
+            _alive(as_of_end),
+        )
+    )
+    timeline = (
+        exp.select(*(column(name, "x") for name in names))
+        .from_(table("timeline", "x"))
+        .where(exp.EQ(this=column("kind", "x"), expression=text(kind)))
+    )
+    return exp.union(own, timeline, distinct=False, copy=False).subquery(EVENTS)
+
+
+def _with_zone_edges(query: exp.Select, zone_edges: str) -> exp.Select:
+    same_contact = exp.EQ(this=column("contact_id", CONTACTS), expression=column("contact_id", EVENTS))
+    same_zone = exp.EQ(this=column("zone_id", ZONE_EDGES), expression=column("zone_id", CONTACTS))
+    return query.join(table("contacts", CONTACTS), on=same_contact).join(table(zone_edges, ZONE_EDGES), on=same_zone)
+
+
+def _fact_conditions(fact: Fact, scan: EventScan, windows: Mapping[LocalWindow, str]) -> list[exp.Expr]:
+    """What a fact asks of an event beyond what the scan keeps anyway."""
+    conditions: list[exp.Expr] = []
+    if fact.window != scan.hull and fact.measure is not Measure.LATEST:
+        conditions += window_conditions(column("occurred_at", EVENTS), fact.window, windows)
+    match fact.events:
+        case KindOfEvents():
+            if fact.events.template_id is not None:
+                conditions.append(_equals("template_id", fact.events.template_id))
+            if fact.events.event_filter is not None:
+                conditions.append(condition(fact.events.event_filter, Columns(EVENTS, windows, {}, {})))
+        case GoalEvents():
+            if fact.events.goal_name is not None:
+                conditions.append(_equals("goal_name", fact.events.goal_name))
+    return conditions
+
+
+def _equals(name: str, value: str) -> exp.Expr:
+    return exp.EQ(this=column(name, EVENTS), expression=text(value))
+
+
+def _measured(fact: Fact, conditions: list[exp.Expr]) -> exp.Expr:
+    goal_value = column("goal_value", EVENTS)
+    aggregate: exp.Expr
+    match fact.measure:
+        case Measure.COUNT:
+            aggregate = exp.Count(this=exp.Star())
+        case Measure.LATEST:
+            aggregate = exp.Max(this=column("occurred_at", EVENTS))
+        case Measure.SUM:
+            aggregate = exp.Sum(this=goal_value)
+        case Measure.VALUE_COUNT:
+            aggregate = exp.Count(this=goal_value)
+        case Measure.MINIMUM:
+            aggregate = exp.Min(this=goal_value)
+        case Measure.MAXIMUM:
+            aggregate = exp.Max(this=goal_value)
+        case _:
+            assert_never(fact.measure)
+    if not conditions:
+        return aggregate
+    return exp.Filter(this=aggregate, expression=exp.Where(this=all_of(conditions)))
+
+
+def subscription_scan_query(scan: SubscriptionScan) -> exp.Select:
+    """The query of a scan. Rows: one per contact_id on at least one of the lists, in no order."""
+    list_ids = [text(list_id) for _, list_id in scan.columns]
+    statuses = [
+        named(
+            exp.Filter(
+                this=exp.Max(this=column("status", "s")),
+                expression=exp.Where(this=exp.EQ(this=column("list_id", "s"), expression=text(list_id))),
+            ),
+            name,
+        )
+        for name, list_id in scan.columns
+    ]
+    return (
+        exp.select(column("contact_id", "s"), *statuses)
+        .from_(table("subscriptions", "s"))
+        .where(exp.In(this=column("list_id", "s"), expressions=list_ids))
+        .group_by(column("contact_id", "s"))
+    )
+
+
+def zone_edges_query(edges: ZoneEdges) -> exp.Select:
+    """The query that gives the edges. Rows: one per zone id."""
+    by_zone = {name: dict(window.by_zone) for name, window in edges.columns}
+    zone_ids = sorted({zone_id for windows in by_zone.values() for zone_id in windows})
+    rows = []
+    for zone_id in zone_ids:
+        cells: list[exp.Expr] = [integer(zone_id)]
+        for name, _ in edges.columns:
+            window = by_zone[name][zone_id]
+            cells += [_edge(window, "start"), _edge(window, "end")]
+        rows.append(exp.Tuple(expressions=cells))
+    names = ["zone_id", *(f"{name}_{side}" for name, _ in edges.columns for side in ("start", "end"))]
+    alias = exp.TableAlias(this=exp.to_identifier("edges"), columns=[exp.to_identifier(name) for name in names])
+    return exp.select(exp.Star()).from_(exp.Values(expressions=rows, alias=alias))
+
+
+def _edge(window: Window, side: str) -> exp.Expr:
+    at = window.start_at if side == "start" else window.end_at
+    return exp.cast(exp.Null(), "timestamp") if at is None else instant(at)

@@ -1,0 +1,46 @@
+"""Scans and facts in words, for the comments over the SQL."""
+
+from __future__ import annotations
+
+from engine.compile.sql import rounded
+from engine.plan.nodes import Events, EventScan, Fact, GoalEvents, KindOfEvents
+from engine.plan.windows import AnyWindow, LocalWindow, Window
+
+
+def scan_in_words(scan: EventScan) -> str:
+    """One sentence: which events a scan reads."""
+    return f"One pass over {_events(scan.events)} {_window(scan.hull)}: one row per contact that has any."
+
+
+def fact_in_words(fact: Fact) -> str:
+    """One phrase: what a fact says of a contact."""
+    return f"{fact.measure} of {_events(fact.events)} {_window(fact.window)}"
+
+
+def _events(events: Events) -> str:
+    match events:
+        case KindOfEvents():
+            template = "" if events.template_id is None else f" of template {events.template_id!r}"
+            passing = "" if events.event_filter is None else " that pass a filter on their properties"
+            return f"{events.kind} events{template}{passing}"
+        case GoalEvents():
+            name = "" if events.goal_name is None else f" named {events.goal_name!r}"
+            return f"{events.goal_type or 'all'} goals{name}"
+
+
+def _window(window: AnyWindow) -> str:
+    if isinstance(window, LocalWindow):
+        return f"in each contact's own days, {_stretch(window.hull)}"
+    return _stretch(window)
+
+
+def _stretch(window: Window) -> str:
+    """From when to when, UTC, with the same round instants as the SQL."""
+    sides = []
+    if window.start_at is not None:
+        at, excluded = rounded(window.start_at)
+        sides.append(f"{'after' if excluded else 'from'} {at}")
+    if window.end_at is not None:
+        at, included = rounded(window.end_at)
+        sides.append(f"{'up to' if included else 'before'} {at}")
+    return " ".join(sides) or "at any time"

@@ -1,0 +1,8 @@
+"""The definition language: what a caller may ask for, read and validated."""
+
+from __future__ import annotations
+
+from engine.definition.segment import check_lists, checked_timezone, read_segment, read_tree
+from engine.definition.tree import Segment
+
+__all__ = ["Segment", "check_lists", "checked_timezone", "read_segment", "read_tree"]

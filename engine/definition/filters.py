@@ -1,0 +1,206 @@
+"""Filters: one field or JSON value, one operator, its values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from engine.definition.document import Document, checked_number, checked_text
+from engine.definition.fields import FieldType
+from engine.definition.folding import folded
+from engine.definition.points import checked_days, checked_point, only_value, read_range
+from engine.definition.timeframes import Point, Timeframe, after, before, last_days, not_after, not_before, within
+from engine.definition.tree import (
+    AllOf,
+    ArrayHasAnyOf,
+    Comparison,
+    Filter,
+    IsSet,
+    Node,
+    Not,
+    NumberCompares,
+    NumberIsAnyOf,
+    Subject,
+    Test,
+    TextCompares,
+    TextContainsAnyOf,
+    TextIsAnyOf,
+    TimeIsInAnyOf,
+)
+from engine.errors import one_of, shown
+
+FILTER_KEYS = ("field_name", "field_type", "operator", "string_values", "number_values", "json_path", "missing")
+
+COMPARISONS = {
+    "gt": Comparison.GREATER,
+    "gte": Comparison.AT_LEAST,
+    "lt": Comparison.LESS,
+    "lte": Comparison.AT_MOST,
+}
+TIME_COMPARISONS: Mapping[str, Callable[[Point], Timeframe]] = {
+    "gt": after,
+    "gte": not_before,
+    "lt": before,
+    "lte": not_after,
+    "after_date": after,
+    "before_date": before,
+}
+
+NEGATIONS = {
+    "not_equals": "equals",
+    "not_contains": "contains",
+    "not_in_date_range": "in_date_range",
+    "is_not_set": "is_set",
+}
+"""Each negative operator is the exact complement of a positive one."""
+
+
+Value = TypeVar("Value", str, float, Point)
+
+
+@dataclass(frozen=True, slots=True)
+class _Operator:
+    """A positive operator for one type: where its values stand, and the test that it makes."""
+
+    value_keys: tuple[str, ...]
+    read: Callable[[Document, str], Test]
+
+
+def read_filter(document: Document, subject: Subject) -> Node:
+    """The node that one filter of the wire format means.
+
+    Raises: DefinitionError if the operator does not fit the type, or its values do not fit the operator.
+    """
+    operators = _OPERATORS[subject.type]
+    negatives = [negative for negative, positive in NEGATIONS.items() if positive in operators]
+    name = document.choice("operator", (*operators, *negatives))
+    positive = NEGATIONS.get(name, name)
+    operator = operators[positive]
+    for key in ("string_values", "number_values"):
+        # is_set takes no values; editors leave those of the operator before, and other systems ignore them.
+        if operator.value_keys and key not in operator.value_keys and list(document.items(key)):
+            wanted = one_of(operator.value_keys)
+            raise document.refuse(key, f"is not used by {name} on a {subject.type} field; its values go into {wanted}")
+    if subject.type is FieldType.JSON and positive in _TEXT_OPERATORS:
+        subject = replace(subject, type=FieldType.STRING)
+    node = Filter(subject, operator.read(document, name))
+    excludes_missing = _reads_missing(document, name)
+    if name == positive:
+        return node
+    return AllOf((Not(node), Filter(subject, IsSet()))) if excludes_missing else Not(node)
+
+
+def _reads_missing(document: Document, operator: str) -> bool:
+    """Whether a contact without a value is left out of a negative test."""
+    if document.get("missing") is None:
+        return False
+    if operator not in NEGATIONS or operator == "is_not_set":
+        usable = [negative for negative in NEGATIONS if negative != "is_not_set"]
+        raise document.refuse("missing", f"has no meaning for {operator}: it goes with {one_of(usable)}")
+    return document.choice("missing", ("include", "exclude")) == "exclude"
+
+
+def read_json_path(document: Document) -> tuple[str, ...]:
+    """The steps of `json_path`: keys, or array indexes as digits."""
+    steps = tuple(checked_text(step, path) for step, path in document.items("json_path"))
+    if len(steps) > 32:
+        raise document.refuse("json_path", f"must have at most 32 steps, got {len(steps)}")
+    return steps
+
+
+def read_field_type(document: Document, *, own: FieldType, is_json: bool) -> FieldType:
+    """The type to read a value as: the field's own, or any for a value inside JSON."""
+    asked = document.choice("field_type", tuple(FieldType), default=own)
+    if not is_json and asked is not own:
+        problem = f"is {shown(str(asked))}, but this is a {own} field; leave it out or say {own}"
+        raise document.refuse("field_type", problem)
+    return asked
+
+
+# --- the values of each operator --------------------------------------------------------------------------------------
+
+
+def _texts(document: Document, operator: str) -> tuple[str, ...]:
+    texts = tuple(checked_text(value, path) for value, path in document.items("string_values"))
+    return _not_empty(document, "string_values", texts, operator)
+
+
+def _numbers(document: Document, operator: str) -> tuple[float, ...]:
+    numbers = tuple(checked_number(value, path) for value, path in document.items("number_values"))
+    return _not_empty(document, "number_values", numbers, operator)
+
+
+def _not_empty(document: Document, key: str, values: tuple[Value, ...], operator: str) -> tuple[Value, ...]:
+    if not values:
+        raise document.refuse(key, f"must hold at least one value for {operator}")
+    return tuple(dict.fromkeys(values))
+
+
+def _contains(document: Document, operator: str) -> Test:
+    return TextContainsAnyOf(tuple(dict.fromkeys(folded(text) for text in _texts(document, operator))))
+
+
+def _text_compares(document: Document, operator: str) -> Test:
+    value, path = only_value(document, "string_values", operator=operator)
+    return TextCompares(COMPARISONS[operator], checked_text(value, path))
+
+
+def _number_compares(document: Document, operator: str) -> Test:
+    value, path = only_value(document, "number_values", operator=operator)
+    return NumberCompares(COMPARISONS[operator], checked_number(value, path))
+
+
+def _time_equals(document: Document, operator: str) -> Test:
+    points = tuple(checked_point(value, path) for value, path in document.items("string_values"))
+    return TimeIsInAnyOf(tuple(within(point) for point in _not_empty(document, "string_values", points, operator)))
+
+
+def _time_compares(document: Document, operator: str) -> Test:
+    point = checked_point(*only_value(document, "string_values", operator=operator))
+    return TimeIsInAnyOf((TIME_COMPARISONS[operator](point),))
+
+
+def _time_in_range(document: Document, operator: str) -> Test:
+    return TimeIsInAnyOf((read_range(document, "string_values", operator=operator),))
+
+
+def _time_in_last_days(document: Document, operator: str) -> Test:
+    return TimeIsInAnyOf((last_days(checked_days(*only_value(document, "string_values", operator=operator))),))
+
+
+def _in_array(document: Document, operator: str) -> Test:
+    texts = tuple(checked_text(value, path) for value, path in document.items("string_values"))
+    numbers = tuple(checked_number(value, path) for value, path in document.items("number_values"))
+    if not texts and not numbers:
+        raise document.refuse("string_values", f"must hold at least one value for {operator}, or number_values must")
+    return ArrayHasAnyOf(tuple(dict.fromkeys(texts)), tuple(dict.fromkeys(numbers)))
+
+
+_STRINGS, _NUMBERS = ("string_values",), ("number_values",)
+_IS_SET = _Operator((), lambda document, operator: IsSet())
+_TEXT_OPERATORS = {
+    "equals": _Operator(_STRINGS, lambda document, operator: TextIsAnyOf(_texts(document, operator))),
+    "contains": _Operator(_STRINGS, _contains),
+    **dict.fromkeys(COMPARISONS, _Operator(_STRINGS, _text_compares)),
+}
+_OPERATORS: Mapping[FieldType, Mapping[str, _Operator]] = {
+    FieldType.STRING: _TEXT_OPERATORS | {"is_set": _IS_SET},
+    FieldType.NUMBER: {
+        "equals": _Operator(_NUMBERS, lambda document, operator: NumberIsAnyOf(_numbers(document, operator))),
+        **dict.fromkeys(COMPARISONS, _Operator(_NUMBERS, _number_compares)),
+        "is_set": _IS_SET,
+    },
+    FieldType.TIME: {
+        "equals": _Operator(_STRINGS, _time_equals),
+        **dict.fromkeys(TIME_COMPARISONS, _Operator(_STRINGS, _time_compares)),
+        "in_date_range": _Operator(_STRINGS, _time_in_range),
+        "in_the_last_days": _Operator(_STRINGS, _time_in_last_days),
+        "is_set": _IS_SET,
+    },
+    FieldType.JSON: _TEXT_OPERATORS
+    | {
+        "in_array": _Operator(_STRINGS + _NUMBERS, _in_array),
+        "is_set": _IS_SET,
+    },
+}

@@ -1,0 +1,110 @@
+"""Dates, instants, numbers of days and time zones as a caller writes them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+from importlib import resources
+from itertools import pairwise
+
+from engine.definition.document import Document
+from engine.definition.timeframes import ANYTIME, Point, Timeframe, after, before, between, last_days
+from engine.errors import DefinitionError, shown
+
+MAX_DAYS = 999_999_999
+"""Far beyond year 1, where every longer window starts too."""
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_INSTANT = re.compile(
+    r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(?:\.(\d+))?([Zz]|[+-]\d{2}:\d{2})",
+    re.ASCII,
+)
+
+TIMEFRAME_OPERATORS = ("anytime", "in_the_last_days", "in_date_range", "before_date", "after_date")
+
+
+def iana_zones() -> frozenset[str]:
+    """The names of the pinned time zone database."""
+    return frozenset(resources.files("tzdata").joinpath("zones").read_text("utf-8").split())
+
+
+def parsed_instant(text: str) -> datetime | None:
+    """The UTC instant of an RFC 3339 text, cut to microseconds; None if it is none. Source: RFC 3339."""
+    match = _INSTANT.fullmatch(text)
+    if match is None:
+        return None
+    day, clock, fraction, offset = match.groups()
+    micros = (fraction or "")[:6].ljust(6, "0")
+    offset = "+00:00" if offset in "Zz" else offset
+    try:
+        return datetime.fromisoformat(f"{day}T{clock}.{micros}{offset}").astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def checked_point(value: object, path: str) -> Point:
+    """A date, meaning the whole local day, or an instant.
+
+    Raises: DefinitionError for anything else, and for an instant without a zone.
+    """
+    if isinstance(value, str):
+        try:
+            if _DATE.fullmatch(value):
+                return date.fromisoformat(value)
+        except ValueError:
+            pass
+        instant = parsed_instant(value)
+        if instant is not None:
+            return instant
+    raise DefinitionError(
+        path,
+        "must be a date such as 2026-05-01, or an instant with its zone such as 2026-05-01T10:00:00Z, "
+        f"got {shown(value)}",
+    )
+
+
+def checked_days(value: object, path: str) -> int:
+    """A number of days, 0 or more; text and numbers are both taken. 0 days hold nothing."""
+    if isinstance(value, str) and re.fullmatch(r"\d{1,9}", value, re.ASCII):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_DAYS:
+        raise DefinitionError(path, f"must be a whole number of days from 0 to {MAX_DAYS}, got {shown(value)}")
+    return value
+
+
+def only_value(document: Document, key: str, *, operator: str) -> tuple[object, str]:
+    """The one element of an array, with its path."""
+    items = list(document.items(key))
+    if len(items) != 1:
+        raise document.refuse(key, f"must hold exactly one value for {operator}, got {len(items)}")
+    return items[0]
+
+
+def read_range(document: Document, key: str, *, operator: str) -> Timeframe:
+    """The timeframe from the first to the second value of an array, both inclusive."""
+    points = [checked_point(value, path) for value, path in document.items(key)]
+    if len(points) != 2:
+        raise document.refuse(key, f"must hold two values, first and last, for {operator}, got {len(points)}")
+    for first, last in pairwise(points):
+        if isinstance(first, datetime) == isinstance(last, datetime) and first > last:
+            raise document.refuse(key, f"starts at {first.isoformat()}, which is later than its end {last.isoformat()}")
+    return between(points[0], points[1])
+
+
+def read_timeframe(document: Document) -> Timeframe:
+    """The timeframe of a condition on events: `timeframe_operator` and `timeframe_values`."""
+    operator = document.choice("timeframe_operator", TIMEFRAME_OPERATORS, default="anytime")
+    key = "timeframe_values"
+    match operator:
+        case "anytime":
+            if list(document.items(key)):
+                raise document.refuse(key, "must be empty for anytime")
+            return ANYTIME
+        case "in_the_last_days":
+            return last_days(checked_days(*only_value(document, key, operator=operator)))
+        case "in_date_range":
+            return read_range(document, key, operator=operator)
+        case "before_date":
+            return before(checked_point(*only_value(document, key, operator=operator)))
+        case _:
+            return after(checked_point(*only_value(document, key, operator=operator)))

@@ -1,0 +1,136 @@
+"""Segments: the wire format, from JSON values to a validated tree."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+
+from engine.definition.document import Document, checked_text
+from engine.definition.points import iana_zones
+from engine.definition.sources import SOURCES
+from engine.definition.tree import CONTACT_TIMEZONE, AllOf, AnyOf, ListCondition, Node, Not, Segment
+from engine.errors import DefinitionError, UnknownListError, did_you_mean, one_of, shown
+
+MAX_DEPTH = 50
+MAX_CONDITIONS = 1_000
+MAX_NAME_CHARACTERS = 255
+MAX_COLOR_CHARACTERS = 50
+
+_SEGMENT_KEYS = ("id", "name", "color", "timezone", "tree")
+_SEGMENT_ID = re.compile(r"[a-z0-9_-]{1,64}", re.ASCII)
+
+
+def read_segment(value: object, *, default_timezone: str = "UTC") -> Segment:
+    """The segment that a JSON object means.
+
+    Raises: DefinitionError naming the path of the node, what is wrong and what is allowed. Lists are not looked up
+    here: see `check_lists`.
+    """
+    document = Document.of(value, "segment", keys=_SEGMENT_KEYS)
+    segment_id = document.require("id")
+    if not isinstance(segment_id, str) or not _SEGMENT_ID.fullmatch(segment_id):
+        raise document.refuse("id", f"must be 1 to 64 of a-z 0-9 _ -, got {shown(segment_id)}")
+    return Segment(
+        id=segment_id,
+        name=_read_label(document, "name", MAX_NAME_CHARACTERS) or segment_id,
+        color=_read_label(document, "color", MAX_COLOR_CHARACTERS),
+        timezone=checked_timezone(document.get("timezone") or default_timezone, document.at("timezone")),
+        tree=read_tree(document.require("tree")),
+    )
+
+
+def read_tree(value: object) -> Node:
+    """The tree of a definition; paths in errors start at `tree`. Raises: DefinitionError."""
+    reader = _TreeReader()
+    return reader.read(value, "tree", depth=1)
+
+
+def check_lists(segment: Segment, list_ids: Collection[str]) -> None:
+    """Refuse a segment that names a list which is not there. Raises: UnknownListError."""
+    for node in walk(segment.tree):
+        if isinstance(node, ListCondition) and node.list_id not in list_ids:
+            raise UnknownListError(node.list_id, path=node.at, known=list_ids)
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """The node and all below it, parents first."""
+    yield node
+    match node:
+        case AllOf() | AnyOf():
+            for child in node.nodes:
+                yield from walk(child)
+        case Not():
+            yield from walk(node.node)
+        case _:
+            pass
+
+
+def checked_timezone(value: object, path: str) -> str:
+    """An IANA name, or `contact`. Raises: DefinitionError."""
+    zones = iana_zones()
+    if isinstance(value, str) and (value == CONTACT_TIMEZONE or value in zones):
+        return value
+    hint = did_you_mean(value, zones) if isinstance(value, str) and value else "it can be Europe/Paris, for one"
+    hint = hint if hint.startswith("did you mean") else "it can be Europe/Paris, for one"
+    raise DefinitionError(path, f"{shown(value)} is no IANA time zone, nor {CONTACT_TIMEZONE!r}; {hint}")
+
+
+def _read_label(document: Document, key: str, most: int) -> str | None:
+    value = document.get(key)
+    if value is None:
+        return None
+    label = checked_text(value, document.at(key))
+    if len(label) > most:
+        raise document.refuse(key, f"must have at most {most} characters, got {len(label)}")
+    return label
+
+
+class _TreeReader:
+    """Reads one tree, counting its conditions against the limit."""
+
+    def __init__(self) -> None:
+        self.condition_count = 0
+
+    def read(self, value: object, path: str, *, depth: int) -> Node:
+        if depth > MAX_DEPTH:
+            raise DefinitionError(path[:200], f"is nested more than {MAX_DEPTH} deep; split the definition")
+        document = Document.of(value, path, keys=("kind", "branch", "leaf"))
+        kind = document.choice("kind", ("branch", "leaf"))
+        other = "leaf" if kind == "branch" else "branch"
+        if document.get(other) is not None:
+            raise document.refuse(other, f"must be absent where kind is {kind!r}")
+        if kind == "leaf":
+            return self._read_leaf(document.require("leaf"), document.at("leaf"))
+        return self._read_branch(document.require("branch"), document.at("branch"), depth=depth)
+
+    def _read_branch(self, value: object, path: str, *, depth: int) -> Node:
+        document = Document.of(value, path, keys=("operator", "leaves"))
+        operator = document.choice("operator", ("and", "or", "not"))
+        nodes = tuple(self.read(item, item_path, depth=depth + 1) for item, item_path in document.items("leaves"))
+        if not nodes:
+            raise document.refuse("leaves", "must hold at least one node")
+        if operator == "not":
+            if len(nodes) != 1:
+                raise document.refuse("leaves", f"must hold exactly one node for not, got {len(nodes)}")
+            return Not(nodes[0])
+        if len(nodes) == 1:
+            return nodes[0]
+        return AllOf(nodes) if operator == "and" else AnyOf(nodes)
+
+    def _read_leaf(self, value: object, path: str) -> Node:
+        keys = {key: source for source, (key, _) in SOURCES.items()}
+        document = Document.of(value, path, keys=("source", *keys))
+        source = document.choice("source", tuple(SOURCES))
+        key, read = SOURCES[source]
+        for other, owner in keys.items():
+            if other != key and document.get(other) is not None:
+                raise document.refuse(other, f"belongs to source {owner!r}; this leaf has source {source!r}")
+        node = read(document.require(key), document.at(key))
+        self.condition_count += sum(not isinstance(part, AllOf | AnyOf | Not) for part in walk(node))
+        if self.condition_count > MAX_CONDITIONS:
+            raise DefinitionError(
+                path,
+                f"is past the limit of {MAX_CONDITIONS:,} conditions in one definition; "
+                f"give one condition several values ({one_of(['string_values', 'number_values'])}), or split it",
+            )
+        return node

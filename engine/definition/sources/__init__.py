@@ -1,0 +1,22 @@
+"""What a condition can look at: one file per source, each with one function that reads its leaf."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from engine.definition.sources.contact_lists import read_contact_list
+from engine.definition.sources.contact_timeline import read_contact_timeline
+from engine.definition.sources.contacts import read_contact
+from engine.definition.sources.custom_events_goals import read_custom_events_goal
+from engine.definition.tree import Node
+
+SOURCES: Mapping[str, tuple[str, Callable[[object, str], Node]]] = MappingProxyType(
+    {
+        "contacts": ("contact", read_contact),
+        "contact_lists": ("contact_list", read_contact_list),
+        "contact_timeline": ("contact_timeline", read_contact_timeline),
+        "custom_events_goals": ("custom_events_goal", read_custom_events_goal),
+    }
+)
+"""The name of a source -> the key of its leaf, and the function that reads it."""

@@ -1,0 +1,204 @@
+"""A definition after validation: the nodes of its tree, with typed values and nothing left to refuse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+from engine.definition.fields import FieldType
+from engine.definition.timeframes import Timeframe
+
+CONTACT_TIMEZONE = "contact"
+"""In place of a zone: each contact's own."""
+
+
+class Comparison(StrEnum):
+    """How a measured value relates to the asked one."""
+
+    EQUAL = "="
+    GREATER = ">"
+    AT_LEAST = ">="
+    LESS = "<"
+    AT_MOST = "<="
+
+
+class Aggregate(StrEnum):
+    """What is measured over the goal values of a contact's events."""
+
+    COUNT = "count"
+    SUM = "sum"
+    AVERAGE = "avg"
+    MINIMUM = "min"
+    MAXIMUM = "max"
+
+
+# --- what a filter looks at -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A field of a contact or of an event, or the value at a path below it, read as `type`.
+
+    `path` is a JSON path: keys, or array indexes as digits. With a path, or on a JSON field, a value of another
+    type counts as missing. `type` JSON means the document itself.
+    """
+
+    field_name: str
+    type: FieldType
+    is_json: bool = False
+    path: tuple[str, ...] = ()
+
+
+# --- positive tests of one value; a missing value satisfies none ------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class IsSet:
+    """There is a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextIsAnyOf:
+    """Equal to one of the texts (NFC)."""
+
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TextContainsAnyOf:
+    """Holds one of the texts somewhere, case ignored; the texts are folded already."""
+
+    folded_texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TextCompares:
+    """Sorts before or after the text, by code point."""
+
+    comparison: Comparison
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class NumberIsAnyOf:
+    """Equal to one of the numbers, as doubles."""
+
+    numbers: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NumberCompares:
+    """Relates to the number, as doubles."""
+
+    comparison: Comparison
+    number: float
+
+
+@dataclass(frozen=True, slots=True)
+class TimeIsInAnyOf:
+    """Lies in one of the timeframes."""
+
+    timeframes: tuple[Timeframe, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayHasAnyOf:
+    """Is an array with one of the texts, or one of the numbers, among its elements."""
+
+    texts: tuple[str, ...]
+    numbers: tuple[float, ...]
+
+
+Test = (
+    IsSet
+    | TextIsAnyOf
+    | TextContainsAnyOf
+    | TextCompares
+    | NumberIsAnyOf
+    | NumberCompares
+    | TimeIsInAnyOf
+    | ArrayHasAnyOf
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One test of one value. The negative operators of the wire format are `Not` around a filter."""
+
+    subject: Subject
+    test: Test
+
+
+# --- conditions and branches ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ListCondition:
+    """The contact is on the list, with the status if one is given. `at` is the node's path, for errors."""
+
+    list_id: str
+    status: str | None
+    at: str = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CountCondition:
+    """How many events of a kind a contact has in a timeframe, never later than the evaluation."""
+
+    kind: str
+    template_id: str | None
+    event_filter: Node | None
+    timeframe: Timeframe
+    comparison: Comparison
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class GoalCondition:
+    """An aggregate over a contact's custom events with a goal, in a timeframe, never later than the evaluation.
+
+    `goal_type` None means any. The measured value lies in [low, high]; None leaves that side open.
+    """
+
+    goal_type: str | None
+    goal_name: str | None
+    timeframe: Timeframe
+    aggregate: Aggregate
+    low: Decimal | None
+    high: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """Every one of the nodes holds."""
+
+    nodes: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """At least one of the nodes holds."""
+
+    nodes: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The exact complement."""
+
+    node: Node
+
+
+Node = AllOf | AnyOf | Not | Filter | ListCondition | CountCondition | GoalCondition
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A named definition. `timezone` is an IANA name, or `contact` for each contact's own."""
+
+    id: str
+    name: str
+    color: str | None
+    timezone: str
+    tree: Node

@@ -1,0 +1,131 @@
+"""The whole error tree: what the caller can fix, and what is a bug of ours.
+
+Every message says where, what is wrong, and what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from difflib import get_close_matches
+from itertools import islice
+from pathlib import Path
+
+SHOWN_VALUE_CHARACTERS = 80
+
+
+class PopulaceError(Exception):
+    """Anything that populace raises on purpose."""
+
+
+class CallerError(PopulaceError):
+    """The caller can fix it: exit code 2, HTTP 4xx."""
+
+
+class InternalError(PopulaceError):
+    """A bug of ours: exit code 1, HTTP 500."""
+
+
+# --- definitions ------------------------------------------------------------------------------------------------------
+
+
+class DefinitionError(CallerError):
+    """A definition is not in the language; `path` names the node."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        self.path, self.problem = path, problem
+        super().__init__(f"{path}: {problem}")
+
+
+class UnknownFieldError(DefinitionError):
+    """A condition names a contact field that does not exist."""
+
+    def __init__(self, field_name: str, *, path: str, known: Collection[str]) -> None:
+        self.field_name = field_name
+        super().__init__(path, f"no contact field is named {shown(field_name)}; {did_you_mean(field_name, known)}")
+
+
+class UnknownListError(DefinitionError):
+    """A condition names a list that the data does not have."""
+
+    def __init__(self, list_id: str, *, path: str, known: Collection[str]) -> None:
+        self.list_id = list_id
+        hint = did_you_mean(list_id, known) if known else "the data has no lists at all"
+        super().__init__(path, f"no list has the id {shown(list_id)}; {hint}")
+
+
+class SegmentsFileError(CallerError):
+    """A segments file cannot be read, or one of its segments is not valid."""
+
+
+class InvalidPlanError(InternalError):
+    """A plan node was built with arguments that cannot be: a bug in the planner."""
+
+    def __init__(self, argument: str, problem: str) -> None:
+        super().__init__(f"{argument}: {problem}")
+
+
+# --- data that comes in -----------------------------------------------------------------------------------------------
+
+
+class DatasetError(CallerError):
+    """A dataset folder, or a file in it, cannot be used as a whole."""
+
+    def __init__(self, file: Path | str, problem: str) -> None:
+        self.file, self.problem = str(file), problem
+        super().__init__(f"{file}: {problem}")
+
+
+class BadRowError(DatasetError):
+    """One row of a dataset file is not valid."""
+
+    def __init__(self, file: Path | str, row: int, column: str, value: object, problem: str) -> None:
+        self.row, self.column, self.value = row, column, value
+        super().__init__(file, f"row {row}, column {column}: {shown(value)} {problem}")
+
+
+# --- computing --------------------------------------------------------------------------------------------------------
+
+
+class OutputError(CallerError):
+    """A result cannot be written where the caller asked."""
+
+    def __init__(self, path: Path | str, problem: str) -> None:
+        super().__init__(f"{path}: {problem}")
+
+
+class StoreError(CallerError):
+    """The place that holds the tables cannot be used: no room, no permission."""
+
+
+class StepFailedError(InternalError):
+    """A query step that we wrote failed; `sql` is its text."""
+
+    def __init__(self, step: str, sql: str, cause: str) -> None:
+        self.step, self.sql, self.cause = step, sql, cause
+        super().__init__(f"step {step} failed: {cause}")
+
+
+# --- wording ----------------------------------------------------------------------------------------------------------
+
+
+def shown(value: object) -> str:
+    """The value as an error message quotes it: printable and short."""
+    text = repr(value)
+    if len(text) <= SHOWN_VALUE_CHARACTERS:
+        return text
+    return f"{text[:SHOWN_VALUE_CHARACTERS]}... ({len(text):,} characters)"
+
+
+def did_you_mean(name: str, known: Collection[str]) -> str:
+    """A hint for a name that does not exist: the nearest that does, else all of them (up to 50)."""
+    close = get_close_matches(name, known, n=1)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    names = sorted(known)
+    more = f" and {len(names) - 50} more" if len(names) > 50 else ""
+    return f"it can be {one_of(list(islice(names, 50)))}{more}"
+
+
+def one_of(names: Sequence[str]) -> str:
+    """`a, b or c`."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"

@@ -1,0 +1,8 @@
+"""From definitions to a plan: which facts are needed, which scans they share. Pure: no clock, no connection."""
+
+from __future__ import annotations
+
+from engine.plan.build import Catalog, build_plan
+from engine.plan.nodes import Plan
+
+__all__ = ["Catalog", "Plan", "build_plan"]

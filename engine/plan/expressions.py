@@ -1,0 +1,74 @@
+"""Walking and rebuilding expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from engine.plan.nodes import (
+    AverageIsWithin,
+    Complement,
+    CountIs,
+    Every,
+    Expression,
+    Fact,
+    IsInWindows,
+    KindOfEvents,
+    LatestIsSince,
+    MeasureIsWithin,
+    Some,
+    ValueTest,
+)
+from engine.plan.windows import LocalWindow
+
+
+def leaves(expression: Expression) -> Iterator[Expression]:
+    """Every part that is no branch, left to right."""
+    match expression:
+        case Every() | Some():
+            for part in expression.parts:
+                yield from leaves(part)
+        case Complement():
+            yield from leaves(expression.part)
+        case _:
+            yield expression
+
+
+def replace_leaves(expression: Expression, replace: Callable[[Expression], Expression]) -> Expression:
+    """The same tree with every leaf replaced."""
+    match expression:
+        case Every():
+            return Every(tuple(replace_leaves(part, replace) for part in expression.parts))
+        case Some():
+            return Some(tuple(replace_leaves(part, replace) for part in expression.parts))
+        case Complement():
+            return Complement(replace_leaves(expression.part, replace))
+        case _:
+            return replace(expression)
+
+
+def facts_of(leaf: Expression) -> tuple[Fact, ...]:
+    """The facts that a leaf reads."""
+    match leaf:
+        case CountIs() | LatestIsSince() | MeasureIsWithin():
+            return (leaf.fact,)
+        case AverageIsWithin():
+            return (leaf.total, leaf.count)
+        case _:
+            return ()
+
+
+def local_windows_of(leaf: Expression) -> Iterator[LocalWindow]:
+    """The windows that a leaf compares an instant with, or counts events in, and that differ by time zone."""
+    if isinstance(leaf, ValueTest) and isinstance(leaf.test, IsInWindows):
+        yield from (window for window in leaf.test.windows if isinstance(window, LocalWindow))
+    for fact in facts_of(leaf):
+        yield from local_windows_of_fact(fact)
+
+
+def local_windows_of_fact(fact: Fact) -> Iterator[LocalWindow]:
+    """The windows of a fact, or of the filter on its events, that differ by time zone."""
+    if isinstance(fact.window, LocalWindow):
+        yield fact.window
+    if isinstance(fact.events, KindOfEvents) and fact.events.event_filter is not None:
+        for leaf in leaves(fact.events.event_filter):
+            yield from local_windows_of(leaf)

@@ -1,0 +1,249 @@
+"""The nodes of a plan: facts about contacts, the scans that find them, and memberships as expressions over them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from engine.definition.tree import (
+    ArrayHasAnyOf,
+    Comparison,
+    IsSet,
+    NumberCompares,
+    NumberIsAnyOf,
+    Subject,
+    TextCompares,
+    TextContainsAnyOf,
+    TextIsAnyOf,
+)
+from engine.errors import InvalidPlanError
+from engine.plan.windows import AnyWindow, LocalWindow, Window
+
+# --- expressions: true or false for every row, never NULL -------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class IsInWindows:
+    """The instant lies in one of the windows."""
+
+    windows: tuple[AnyWindow, ...]
+
+
+PlacedTest = (
+    IsSet
+    | TextIsAnyOf
+    | TextContainsAnyOf
+    | TextCompares
+    | NumberIsAnyOf
+    | NumberCompares
+    | IsInWindows
+    | ArrayHasAnyOf
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ValueTest:
+    """A test of a contact field, or of a property of an event. False where the value is missing."""
+
+    subject: Subject
+    test: PlacedTest
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """All parts are true."""
+
+    parts: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Some:
+    """At least one part is true."""
+
+    parts: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Complement:
+    """The part is false."""
+
+    part: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Never:
+    """False for every contact."""
+
+
+@dataclass(frozen=True, slots=True)
+class IsOnList:
+    """The contact has a subscription to the list, with the status if one is given."""
+
+    list_id: str
+    status: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CountIs:
+    """A count relates to a number; a contact without events has 0."""
+
+    fact: Fact
+    comparison: Comparison
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class LatestIsSince:
+    """The latest event is at `start_at` or later; None asks for any event at all."""
+
+    fact: Fact
+    start_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureIsWithin:
+    """A measure lies in [low, high]; None leaves that side open.
+
+    Over no events a count and a sum are 0, and a minimum and a maximum lie nowhere.
+    """
+
+    fact: Fact
+    low: Decimal | None
+    high: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class AverageIsWithin:
+    """total / count lies in [low, high]; the average of nothing lies nowhere."""
+
+    total: Fact
+    count: Fact
+    low: Decimal | None
+    high: Decimal | None
+
+
+Expression = (
+    Every
+    | Some
+    | Complement
+    | Never
+    | ValueTest
+    | IsOnList
+    | CountIs
+    | LatestIsSince
+    | MeasureIsWithin
+    | AverageIsWithin
+)
+
+# --- facts ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class KindOfEvents:
+    """The timeline events of one kind, of one template and passing a filter if given."""
+
+    kind: str
+    template_id: str | None = None
+    event_filter: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GoalEvents:
+    """The custom events with a goal of one type (None: of any), of one name if given."""
+
+    goal_type: str | None
+    goal_name: str | None = None
+
+
+Events = KindOfEvents | GoalEvents
+
+
+class Measure(StrEnum):
+    """What a fact says about a contact's events."""
+
+    COUNT = "number"
+    LATEST = "latest"
+    SUM = "sum of the values"
+    VALUE_COUNT = "number of the values"
+    MINIMUM = "smallest of the values"
+    MAXIMUM = "largest of the values"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One column per contact: a measure over its events in a window.
+
+    Rows: none for a contact without such events; it reads as 0 for counts and sums, else as missing.
+    Equal facts of different segments are one fact.
+    """
+
+    events: Events
+    window: AnyWindow
+    measure: Measure
+
+    def __post_init__(self) -> None:
+        values = (Measure.SUM, Measure.VALUE_COUNT, Measure.MINIMUM, Measure.MAXIMUM)
+        if self.measure in values and isinstance(self.events, KindOfEvents):
+            raise InvalidPlanError("measure", f"{self.measure} needs goal events, got {self.events}")
+
+
+# --- scans and the plan -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class EventScan:
+    """One pass over the events of one kind or goal type that finds several facts.
+
+    Rows: one per contact with at least one event in `hull`. Columns: contact_id, one per fact, named as given.
+    """
+
+    name: str
+    events: Events
+    hull: Window
+    facts: tuple[tuple[str, Fact], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionScan:
+    """One pass over the subscriptions of the lists that the plan asks for.
+
+    Rows: one per contact on at least one of them. Columns: contact_id, one per list: the status, or NULL.
+    """
+
+    name: str
+    columns: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneEdges:
+    """The edges of every local window in every time zone of the contacts.
+
+    Rows: one per zone id. Columns: zone_id, and for each window NAME_start and NAME_end (UTC; NULL is open).
+    """
+
+    name: str
+    columns: tuple[tuple[str, LocalWindow], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """Which contacts a segment holds."""
+
+    segment_id: str
+    expression: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that one evaluation at `as_of` does, in order: edges, scans, then the memberships.
+
+    `membership_groups` are computed by one query each.
+    """
+
+    as_of: datetime
+    zone_edges: ZoneEdges | None
+    event_scans: tuple[EventScan, ...]
+    subscription_scan: SubscriptionScan | None
+    membership_groups: tuple[tuple[Membership, ...], ...]

@@ -1,0 +1,83 @@
+"""Timeframes with their edges in place: half-open stretches of UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from engine.definition.timeframes import ONE_MICROSECOND, DaysAgo, DayStart, Edge, Moment, Now, Timeframe
+from engine.errors import InvalidPlanError
+from engine.plan.zones import EARLIEST_AT, day_start_at
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Instants t with start_at <= t < end_at, UTC; None leaves that side open. May be empty."""
+
+    start_at: datetime | None = None
+    end_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("start_at", "end_at"):
+            at = getattr(self, name)
+            if at is not None and at.utcoffset() != timedelta(0):
+                raise InvalidPlanError(name, f"must be UTC, got {at!r}")
+
+    def until(self, end_at: datetime | None) -> Window:
+        """The part before `end_at`."""
+        return Window(self.start_at, earliest(self.end_at, end_at))
+
+
+@dataclass(frozen=True, slots=True)
+class LocalWindow:
+    """A window for each time zone, by zone id; all of them together reach over `hull`."""
+
+    by_zone: tuple[tuple[int, Window], ...]
+
+    @property
+    def hull(self) -> Window:
+        """The smallest window that holds every zone's."""
+        starts = [window.start_at for _, window in self.by_zone]
+        ends = [window.end_at for _, window in self.by_zone]
+        return Window(
+            None if None in starts else min((at for at in starts if at is not None), default=None),
+            None if None in ends else max((at for at in ends if at is not None), default=None),
+        )
+
+
+AnyWindow = Window | LocalWindow
+
+
+def earliest(one: datetime | None, other: datetime | None) -> datetime | None:
+    """The earlier of two ends; None is later than any."""
+    return other if one is None else one if other is None else min(one, other)
+
+
+def just_after(at: datetime) -> datetime | None:
+    """The next instant; None after the last one."""
+    return None if at >= datetime.max.replace(tzinfo=at.tzinfo) else at + ONE_MICROSECOND
+
+
+def place(timeframe: Timeframe, *, as_of: datetime, zone_name: str) -> Window:
+    """The timeframe as seen at `as_of` in a zone."""
+    return Window(
+        _edge_at(timeframe.start, as_of=as_of, zone_name=zone_name),
+        _edge_at(timeframe.end, as_of=as_of, zone_name=zone_name),
+    )
+
+
+def _edge_at(edge: Edge | None, *, as_of: datetime, zone_name: str) -> datetime | None:
+    match edge:
+        case None:
+            return None
+        case Moment():
+            return edge.at
+        case DayStart():
+            return None if edge.on is None else day_start_at(edge.on, zone_name)
+        case Now():
+            return just_after(as_of)
+        case DaysAgo():
+            try:
+                return just_after(as_of - timedelta(days=edge.days))
+            except OverflowError:
+                return EARLIEST_AT

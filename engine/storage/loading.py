@@ -1,0 +1,205 @@
+"""Filling an empty store from Arrow batches, table by table, streaming."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import duckdb
+import pyarrow as pa
+
+from engine.definition.fields import CONTACT_FIELDS
+from engine.storage.connection import store_errors
+from engine.storage.store import Store
+
+
+class TimelineOrder(Enum):
+    """How events lie on disk. Measured on 1 M contacts x 20 M events; see docs/storage.md."""
+
+    ARRIVAL = "arrival"
+    """As they came: nothing to sort. Right for one evaluation."""
+
+    KIND_CONTACT = "kind, contact"
+    """By kind, then contact: what a batch reads lies together. Right for many evaluations."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedRows:
+    """What became of the rows of one table. `replaced`: given again later in the same table; the last one counts.
+
+    `unknown_contact`, `unknown_list`: belong to no contact, or no list, that is there.
+    """
+
+    kept: int
+    replaced: int = 0
+    unknown_contact: int = 0
+    unknown_list: int = 0
+
+
+def load_contacts(store: Store, batches: pa.RecordBatchReader) -> LoadedRows:
+    """Contacts by e-mail (normalised, not NULL). Columns: row_number, the contact fields, tags.
+
+    A contact's id is its row number less one: ids of rows that were replaced stay unused.
+    """
+    columns = ", ".join(f"r.{name}" for name in (*CONTACT_FIELDS, "tags"))
+    with store_errors(store.path):
+        cursor = store.cursor()
+        given = _insert(
+            cursor,
+            f"""INSERT INTO contacts BY NAME
+            SELECT (r.row_number - 1)::INTEGER AS contact_id, coalesce(z.zone_id, 0)::SMALLINT AS zone_id, {columns}
+            FROM incoming AS r LEFT JOIN zones AS z ON z.name = r.timezone""",
+            batches,
+        )
+        replaced = _delete_all_but_last(cursor, "contacts", key="email", order="contact_id")
+        return LoadedRows(kept=given - replaced, replaced=replaced)
+
+
+def load_timeline(store: Store, batches: pa.RecordBatchReader) -> LoadedRows:
+    """Timeline events of contacts that are there. The same id twice counts once."""
+    names = ("kind", "occurred_at", "template_id", "id", "entity_type", "entity_id", "operation", "properties")
+    with store_errors(store.path):
+        cursor = store.cursor()
+        known, unknown = _insert_of_known_contacts(cursor, "timeline", [f"r.{name}" for name in names], batches)
+        replaced = _delete_all_but_last(cursor, "timeline", key="id", order="sequence")
+        return LoadedRows(known - replaced, replaced, unknown_contact=unknown)
+
+
+def load_custom_events(store: Store, batches: pa.RecordBatchReader) -> LoadedRows:
+    """Custom events of contacts that are there. Of several versions of one event, the latest is its state."""
+    names = ("event_name", "external_id", "occurred_at", "goal_type", "goal_name", "properties", "deleted_at")
+    values = [*(f"r.{name}" for name in names), "r.goal_value::DECIMAL(38, 9) AS goal_value"]
+    with store_errors(store.path):
+        cursor = store.cursor()
+        known, unknown = _insert_of_known_contacts(cursor, "custom_events", values, batches)
+        key, order = "event_name, external_id", "occurred_at, sequence"
+        replaced = _delete_all_but_last(cursor, "custom_events", key=key, order=order)
+        return LoadedRows(known - replaced, replaced, unknown_contact=unknown)
+
+
+def load_lists(store: Store, batches: pa.RecordBatchReader) -> LoadedRows:
+    """Lists by id."""
+    with store_errors(store.path):
+        cursor = store.cursor()
+        given = _insert(
+            cursor,
+            """INSERT INTO lists BY NAME
+            SELECT id, name, is_public, is_double_optin, deleted_at, row_number AS sequence FROM incoming""",
+            batches,
+        )
+        replaced = _delete_all_but_last(cursor, "lists", key="id", order="sequence")
+        return LoadedRows(given - replaced, replaced)
+
+
+def load_subscriptions(store: Store, batches: pa.RecordBatchReader, *, lists_are_given: bool) -> LoadedRows:
+    """Subscriptions of contacts that are there, one per contact and list.
+
+    Where no lists were given, the subscriptions say which there are.
+    """
+    with store_errors(store.path):
+        cursor = store.cursor()
+        values = ["r.list_id", "r.status", "r.created_at"]
+        known, unknown = _insert_of_known_contacts(cursor, "subscriptions", values, batches)
+        unknown_list = 0
+        if lists_are_given:
+            unknown_list = _changed(cursor, "DELETE FROM subscriptions WHERE list_id NOT IN (SELECT id FROM lists)")
+        else:
+            cursor.execute("INSERT INTO lists (id, name) SELECT DISTINCT list_id, list_id FROM subscriptions")
+        replaced = _delete_all_but_last(cursor, "subscriptions", key="contact_id, list_id", order="sequence")
+        return LoadedRows(known - unknown_list - replaced, replaced, unknown, unknown_list)
+
+
+def drop_events_counted_twice(store: Store) -> int:
+    """Take custom events out of the timeline that are in the table of custom events too; how many there were."""
+    with store_errors(store.path):
+        return _changed(
+            store.cursor(),
+            """DELETE FROM timeline
+            WHERE starts_with(kind, 'custom_event.') AND EXISTS (
+                SELECT 1 FROM custom_events AS x
+                WHERE 'custom_event.' || x.event_name = timeline.kind AND x.external_id = timeline.entity_id
+            )""",
+        )
+
+
+def order_timeline(store: Store, order: TimelineOrder) -> None:
+    """Lay the events out on disk."""
+    if order is TimelineOrder.ARRIVAL:
+        return
+    with store_errors(store.path):
+        cursor = store.cursor()
+        # Sorting by the number of the kind, not by its name: measured four times faster.
+        cursor.execute(
+            """CREATE TABLE ordered AS
+            WITH kinds AS (SELECT kind, row_number() OVER (ORDER BY kind) AS number
+                           FROM (SELECT DISTINCT kind FROM timeline))
+            SELECT timeline.* FROM timeline JOIN kinds USING (kind)
+            ORDER BY kinds.number, timeline.contact_id, timeline.occurred_at"""
+        )
+        cursor.execute("DROP TABLE timeline")
+        cursor.execute("ALTER TABLE ordered RENAME TO timeline")
+        cursor.execute("CHECKPOINT")
+
+
+def _insert(cursor: duckdb.DuckDBPyConnection, statement: str, batches: pa.RecordBatchReader) -> int:
+    """Run an INSERT that reads the batches as `incoming`; how many rows it wrote."""
+    cursor.register("incoming", batches)
+    try:
+        return _changed(cursor, statement)
+    finally:
+        cursor.unregister("incoming")
+
+
+def _insert_of_known_contacts(
+    cursor: duckdb.DuckDBPyConnection, table: str, values: list[str], batches: pa.RecordBatchReader
+) -> tuple[int, int]:
+    """Insert the rows whose e-mail is a contact's; how many there were, and how many were not."""
+    counted = _CountedBatches(batches)
+    known = _insert(
+        cursor,
+        f"""INSERT INTO {table} BY NAME
+        SELECT c.contact_id, {", ".join(values)}, r.row_number AS sequence
+        FROM incoming AS r JOIN contacts AS c ON c.email = r.email""",
+        counted.reader,
+    )
+    return known, counted.row_count - known
+
+
+class _CountedBatches:
+    """Batches that are counted as they pass."""
+
+    def __init__(self, batches: pa.RecordBatchReader) -> None:
+        self.row_count = 0
+        self.reader = pa.RecordBatchReader.from_batches(batches.schema, self._counted(batches))
+
+    def _counted(self, batches: pa.RecordBatchReader):  # type: ignore[no-untyped-def]
+        for batch in batches:
+            self.row_count += batch.num_rows
+            yield batch
+
+
+def _delete_all_but_last(cursor: duckdb.DuckDBPyConnection, table: str, *, key: str, order: str) -> int:
+    """Keep, of the rows with the same key, the last in the order; how many went. Rows without a key stay."""
+    columns = key.split(", ")
+    present = " AND ".join(f"{column} IS NOT NULL" for column in columns)
+    distinct = columns[0] if len(columns) == 1 else f"({key})"
+    row = cursor.execute(f"SELECT count(*) - count(DISTINCT {distinct}) FROM {table} WHERE {present}").fetchone()
+    if row is None or row[0] == 0:
+        return 0
+    backwards = ", ".join(f"{column} DESC" for column in order.split(", "))
+    return _changed(
+        cursor,
+        f"""DELETE FROM {table} WHERE rowid IN (
+            SELECT id FROM (
+                SELECT rowid AS id, row_number() OVER (PARTITION BY {key} ORDER BY {backwards}) AS place
+                FROM {table} WHERE {present}
+            ) WHERE place > 1
+        )""",
+    )
+
+
+def _changed(cursor: duckdb.DuckDBPyConnection, statement: str) -> int:
+    """Run a statement; how many rows it wrote or removed."""
+    row = cursor.execute(statement).fetchone()
+    assert row is not None
+    return int(row[0])

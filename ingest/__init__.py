@@ -1,0 +1,1 @@
+"""What comes in: files of contacts, timeline events, lists and subscriptions."""

@@ -1,0 +1,1 @@
+"""One file per family of column types: which values it takes, and what is stored for them."""

@@ -1,0 +1,85 @@
+"""Text columns: any text, text of a pattern, or one of a few words."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import polars as pl
+
+from engine.errors import one_of
+from ingest.dataset.column_types.column_type import ColumnType
+from ingest.dataset.column_types.conversion import Conversion, RefusedValueError, replaced, settle
+
+TEXT_MAX_CHARACTERS = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Text(ColumnType):
+    """Any text up to 65,536 characters without NUL, stored in Unicode NFC."""
+
+    def convert(self, raw: pl.Series) -> Conversion:
+        """Text in NFC. Rows: one per raw value."""
+        values = normalised(raw)
+        accepted = ~values.str.contains("\x00", literal=True)
+        if (values.str.len_bytes().max() or 0) > TEXT_MAX_CHARACTERS:  # type: ignore[operator]  # polars types max() widely
+            accepted &= values.str.len_chars() <= TEXT_MAX_CHARACTERS
+        return settle(raw, values, accepted, _refuse_text)
+
+
+def normalised(text: pl.Series) -> pl.Series:
+    """The text in Unicode NFC. Only what is not ASCII can change, and only that is looked at."""
+    odd = non_ascii(text)
+    if not odd.any():
+        return text
+    positions = odd.arg_true()
+    return replaced(text, positions, text.gather(positions).str.normalize("NFC"))
+
+
+def non_ascii(text: pl.Series) -> pl.Series:
+    """Which values hold a character beyond ASCII."""
+    return text.str.len_bytes() != text.str.len_chars()
+
+
+def _refuse_text(value: str) -> str:
+    """Raises: RefusedValueError, always."""
+    if "\x00" in value:
+        raise RefusedValueError("holds a NUL character; remove it")
+    raise RefusedValueError(f"is longer than the limit of {TEXT_MAX_CHARACTERS:,} characters")
+
+
+@dataclass(frozen=True, slots=True)
+class PatternText(ColumnType):
+    """Text that matches one regular expression as a whole and has at most `max_characters` (the pattern is ASCII)."""
+
+    what: str
+    pattern: str
+    max_characters: int
+    allowed: str
+
+    def convert(self, raw: pl.Series) -> Conversion:
+        """The text as it is. Rows: one per raw value."""
+        accepted = raw.str.contains(f"^(?:{self.pattern})$") & (raw.str.len_bytes() <= self.max_characters)
+        return settle(raw, raw, accepted, self._refuse)
+
+    def _refuse(self, value: str) -> str:
+        """Raises: RefusedValueError, always."""
+        if value == "":
+            raise RefusedValueError("is empty")
+        too_long = len(value) > self.max_characters and re.fullmatch(self.pattern, value)
+        raise RefusedValueError(f"is {'too long' if too_long else 'not valid'} for {self.what}: {self.allowed}")
+
+
+@dataclass(frozen=True, slots=True)
+class OneOfText(ColumnType):
+    """One of a few words, spelt exactly so."""
+
+    words: tuple[str, ...]
+
+    def convert(self, raw: pl.Series) -> Conversion:
+        """The word as it is. Rows: one per raw value."""
+        return settle(raw, raw, raw.is_in(self.words), self._refuse)
+
+    def _refuse(self, value: str) -> str:
+        """Raises: RefusedValueError, always."""
+        raise RefusedValueError("is empty" if value == "" else f"must be {one_of(self.words)}")

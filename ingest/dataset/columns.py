@@ -1,0 +1,147 @@
+"""The tables of a dataset folder, and the columns that each may have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+import pyarrow as pa
+
+from ingest.dataset.column_types.boolean import Boolean
+from ingest.dataset.column_types.column_type import ColumnType
+from ingest.dataset.column_types.email import Email
+from ingest.dataset.column_types.instant import Instant
+from ingest.dataset.column_types.json_text import JsonText
+from ingest.dataset.column_types.number import ExactNumber, Number
+from ingest.dataset.column_types.tags import Tags
+from ingest.dataset.column_types.text import OneOfText, PatternText, Text
+
+ROW_NUMBER = "row_number"
+
+TEXT, NUMBER, INSTANT, BOOLEAN, TAGS = Text(), Number(), Instant(), Boolean(), Tags()
+EMAIL_OF_CONTACT, EMAIL = Email(validated=True), Email(validated=False)
+JSON, JSON_OBJECT = JsonText(object_only=False), JsonText(object_only=True)
+MONEY = ExactNumber()
+_EVENT_NAME = r"[A-Za-z0-9_.:/-]{1,100}"
+KIND = PatternText(
+    "a kind",
+    rf"[a-z0-9_.:-]{{1,128}}|custom_event\.{_EVENT_NAME}",
+    128,
+    "it has 1 to 128 characters of a-z 0-9 _ . : - (or it is custom_event. and an event name)",
+)
+EVENT_NAME = PatternText("an event name", _EVENT_NAME, 100, "it has 1 to 100 characters of A-Z a-z 0-9 _ . : / -")
+LIST_ID = PatternText("a list id", r"[A-Za-z0-9_.-]{1,64}", 64, "it has 1 to 64 characters of A-Z a-z 0-9 _ . -")
+GOAL_TYPE = OneOfText(("purchase", "subscription", "lead", "signup", "booking", "trial", "other"))
+STATUS = OneOfText(("active", "pending", "unsubscribed", "bounced", "complained"))
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column that a table may have; a required one must have a value in every row."""
+
+    name: str
+    type: ColumnType
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table that a dataset folder may have, with its columns in the order in which they are read out."""
+
+    name: str
+    columns: tuple[Column, ...]
+
+    @property
+    def by_name(self) -> dict[str, Column]:
+        """The columns by name, in order."""
+        return {column.name: column for column in self.columns}
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Arrow schema of the batches: `row_number`, then every column of the table."""
+        stored: dict[str, pl.DataType] = {ROW_NUMBER: pl.Int64()}
+        stored |= {column.name: column.type.stored for column in self.columns}
+        return pl.DataFrame(schema=stored).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+
+
+def _numbered(prefix: str, column_type: ColumnType) -> tuple[Column, ...]:
+    """The five custom fields of one type."""
+    return tuple(Column(f"{prefix}_{number}", column_type) for number in range(1, 6))
+
+
+CONTACTS = Table(
+    "contacts",
+    (
+        Column("email", EMAIL_OF_CONTACT, required=True),
+        Column("external_id", TEXT),
+        Column("first_name", TEXT),
+        Column("last_name", TEXT),
+        Column("phone", TEXT),
+        Column("timezone", TEXT),
+        Column("language", TEXT),
+        Column("job_title", TEXT),
+        Column("address_line_1", TEXT),
+        Column("address_line_2", TEXT),
+        Column("country", TEXT),
+        Column("state", TEXT),
+        Column("postcode", TEXT),
+        *_numbered("custom_string", TEXT),
+        Column("lifetime_value", NUMBER),
+        Column("orders_count", NUMBER),
+        *_numbered("custom_number", NUMBER),
+        Column("last_order_at", INSTANT),
+        *_numbered("custom_datetime", INSTANT),
+        Column("created_at", INSTANT),
+        Column("updated_at", INSTANT),
+        *_numbered("custom_json", JSON),
+        Column("tags", TAGS),
+    ),
+)
+TIMELINE = Table(
+    "timeline",
+    (
+        Column("id", TEXT),
+        Column("email", EMAIL, required=True),
+        Column("kind", KIND, required=True),
+        Column("occurred_at", INSTANT, required=True),
+        Column("entity_type", TEXT),
+        Column("entity_id", TEXT),
+        Column("operation", TEXT),
+        Column("template_id", TEXT),
+        Column("properties", JSON_OBJECT),
+    ),
+)
+CUSTOM_EVENTS = Table(
+    "custom_events",
+    (
+        Column("external_id", TEXT, required=True),
+        Column("email", EMAIL, required=True),
+        Column("event_name", EVENT_NAME, required=True),
+        Column("occurred_at", INSTANT, required=True),
+        Column("goal_type", GOAL_TYPE),
+        Column("goal_name", TEXT),
+        Column("goal_value", MONEY),
+        Column("properties", JSON_OBJECT),
+        Column("deleted_at", INSTANT),
+    ),
+)
+LISTS = Table(
+    "lists",
+    (
+        Column("id", LIST_ID, required=True),
+        Column("name", TEXT, required=True),
+        Column("is_public", BOOLEAN),
+        Column("is_double_optin", BOOLEAN),
+        Column("deleted_at", INSTANT),
+    ),
+)
+SUBSCRIPTIONS = Table(
+    "subscriptions",
+    (
+        Column("email", EMAIL, required=True),
+        Column("list_id", LIST_ID, required=True),
+        Column("status", STATUS, required=True),
+        Column("created_at", INSTANT),
+    ),
+)
+TABLES = {table.name: table for table in (CONTACTS, TIMELINE, CUSTOM_EVENTS, LISTS, SUBSCRIPTIONS)}

@@ -1,0 +1,98 @@
+"""Which files of a dataset folder hold which table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import DatasetError, did_you_mean, one_of, shown
+from ingest.dataset.columns import TABLES
+from ingest.dataset.formats import FORMATS, PARTS_SUFFIX
+
+_LISTED_FILES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class TableSource:
+    """The files of one table: one, or the parts of a folder in the order of their names."""
+
+    table: str
+    suffix: str
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FolderContents:
+    """What a dataset folder holds: its tables in the order of TABLES, and the names of files that belong to none."""
+
+    sources: Mapping[str, TableSource]
+    ignored: tuple[str, ...]
+
+
+def read_folder(folder: Path) -> FolderContents:
+    """The tables of a folder.
+
+    Raises: DatasetError if it cannot be read, holds no table at all, or holds one table twice.
+    """
+    found: dict[str, list[Path]] = {name: [] for name in TABLES}
+    ignored = []
+    for entry in _entries(folder):
+        suffix = entry.suffix if entry.suffix in FORMATS else ""
+        name = entry.name.removesuffix(suffix)
+        if name in TABLES and (suffix or entry.is_dir()):
+            found[name].append(entry)
+        else:
+            ignored.append(entry.name)
+    for name, entries in found.items():
+        if len(entries) > 1:
+            names = " and ".join(entry.name for entry in entries)
+            raise DatasetError(folder, f"holds the table {name} more than once: {names}; keep one of them")
+    sources = {name: _source(name, entries[0]) for name, entries in found.items() if entries}
+    if not sources:
+        raise DatasetError(folder, _no_tables(ignored))
+    return FolderContents(sources, tuple(ignored))
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What is in a folder, by name. Raises: DatasetError if it cannot be listed."""
+    if not folder.exists():
+        raise DatasetError(folder, f"does not exist; give a folder that holds {_expected()}")
+    if not folder.is_dir():
+        raise DatasetError(folder, f"is not a folder; give a folder that holds {_expected()}")
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise DatasetError(folder, f"cannot be read: {error.strerror}") from error
+
+
+def _source(name: str, entry: Path) -> TableSource:
+    """The files of a table. Raises: DatasetError if it is a folder that holds anything but Parquet parts."""
+    if not entry.is_dir():
+        return TableSource(name, entry.suffix, (entry,))
+    if entry.suffix not in {"", PARTS_SUFFIX}:
+        raise DatasetError(entry, f"is a folder; only {PARTS_SUFFIX} parts can be in one, so name it {name}")
+    parts = []
+    for part in _entries(entry):
+        if part.name.startswith((".", "_")):  # what writers leave besides the parts: _SUCCESS, .part.crc, _temporary
+            continue
+        if part.suffix == PARTS_SUFFIX and not part.is_dir():
+            parts.append(part)
+        elif part.is_dir() or part.suffix in FORMATS:
+            raise DatasetError(part, f"is not a part of {name}: a folder of parts holds {PARTS_SUFFIX} files and no folders")
+    if not parts:
+        raise DatasetError(entry, f"holds no {PARTS_SUFFIX} parts; add them, or remove the folder")
+    return TableSource(name, PARTS_SUFFIX, tuple(parts))
+
+
+def _expected() -> str:
+    """What a dataset folder holds."""
+    return f"any of {', '.join(TABLES)}, each as {one_of(list(FORMATS))}, or as a folder of {PARTS_SUFFIX} parts"
+
+
+def _no_tables(present: list[str]) -> str:
+    """Message for a folder without tables, with a hint for a name that is nearly right."""
+    if not present:
+        return f"is an empty folder; it must hold {_expected()}"
+    hints = [f"{shown(name)} ({did_you_mean(Path(name).stem, TABLES)})" for name in present[:_LISTED_FILES]]
+    return f"holds no table; it must hold {_expected()}. It holds {', '.join(hints)}"

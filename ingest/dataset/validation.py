@@ -1,0 +1,68 @@
+"""From the records of a file to the rows of its table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from ingest.dataset.bad_rows import BadRow
+from ingest.dataset.column_types.conversion import NOT_UTF8, Conversion
+from ingest.dataset.columns import ROW_NUMBER, Column, Table
+from ingest.dataset.records import Records
+
+
+def validated_rows(records: Records, table: Table, file: str) -> tuple[pl.DataFrame, list[BadRow]]:
+    """The rows that are valid, and the others.
+
+    Rows: one per valid record in the frame, and one per other record in the list; both in file order.
+    Columns: `row_number` (in the file), then every column of the table.
+    """
+    columns = [records.rows.alias(ROW_NUMBER)]
+    first_problems: dict[int, BadRow] = {}
+    for bad_row in records.bad_rows:
+        first_problems.setdefault(bad_row.row, bad_row)
+    for column in table.columns:
+        raw = records.columns.get(column.name)
+        converted = _converted(column, raw, len(records.rows))
+        columns.append(converted.values.alias(column.name))
+        for position, problem in converted.refused.items():
+            row = records.rows[position]
+            value = None if raw is None else _value_as_read(raw, position)
+            first_problems.setdefault(row, BadRow(file, row, column.name, value, problem))
+    frame = pl.DataFrame(columns)
+    if first_problems:
+        frame = frame.filter(~pl.col(ROW_NUMBER).is_in(list(first_problems)))
+    return frame, [first_problems[row] for row in sorted(first_problems)]
+
+
+def _converted(column: Column, raw: pl.Series | None, row_count: int) -> Conversion:
+    """A column as it is stored; a required one refuses missing and empty values."""
+    if raw is None or raw.null_count() == row_count:
+        converted = Conversion(pl.Series([None], dtype=column.type.stored).new_from_index(0, row_count), {})
+    else:
+        converted = column.type.convert(raw)
+    return _with_values_required(converted, column) if column.required else converted
+
+
+def _with_values_required(converted: Conversion, column: Column) -> Conversion:
+    """The conversion that refuses every missing or empty value that it has not refused already."""
+    refused: dict[int, str] = {}
+    if converted.values.has_nulls():
+        refused |= dict.fromkeys(converted.values.is_null().arg_true().to_list(), "is missing")
+    if column.type.stored == pl.String:
+        refused |= dict.fromkeys((converted.values == "").arg_true().to_list(), "is empty")
+    problems: Mapping[int, str] = {
+        position: f"{problem}; every row needs {column.name}" for position, problem in refused.items()
+    }
+    return Conversion(converted.values, {**problems, **converted.refused}) if refused else converted
+
+
+def _value_as_read(raw: pl.Series, position: int) -> object:
+    """The value of a raw column, for a report."""
+    if isinstance(raw.dtype, pl.Datetime):  # years that Python does not have
+        return raw.gather([position]).cast(pl.String)[0]
+    value = raw[position]
+    if isinstance(value, pl.Series):
+        return value.to_list()
+    return value.replace(NOT_UTF8, "\ufffd") if isinstance(value, str) else value

@@ -1,0 +1,2 @@
+SELECT email FROM contacts
+WHERE country IS DISTINCT FROM 'US' AND (country IS NULL OR country NOT ILIKE '%f%');

@@ -1,0 +1,31 @@
+"""Options and profiles that every test shares."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+SHARED = Path(os.environ.get("POPULACE_SHARED", Path(__file__).parents[2] / "shared"))
+
+settings.register_profile(
+    "ci", max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile(
+    "long", max_examples=20_000, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write the SQL of tests/cases anew, for review")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of outside data and cases; tests that need it skip, loudly, where it is absent."""
+    if not SHARED.is_dir():
+        pytest.skip(f"NO OUTSIDE CASES: {SHARED} is absent; name the folder in POPULACE_SHARED")
+    return SHARED

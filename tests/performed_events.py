@@ -1,0 +1,427 @@
+"""Says the cases of performed_events.jsonl, which are in the language of Dittofeed, in the base language of populace.
+
+Traits become the JSON document `custom_json_1` of a contact, and each `identify` two timeline events: `identify`,
+and `contact.updated` with the traits that it changed. A `track` event also becomes two: one of its own kind, and
+one of kind `track` that names it in a property, for conditions on a prefix of the name.
+
+Two readings of Dittofeed are left aside, because no case needs them: it compares a boolean as the text "true", and
+a text that holds a number with `>=` and `<`.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from tests.definitions import Json, branch, events, leaf, on_list, segment
+
+AS_OF_WHERE_A_CASE_HAS_NO_CLOCK = "2026-01-15T12:00:00.000Z"
+SECONDS_PER_DAY = 86_400
+
+ANY_TRACK = "track"
+IDENTIFY = "identify"
+TRAITS = "custom_json_1"
+TIMELINE_KINDS = {"DFEmailOpened": "open_email"}
+"""Dittofeed's own events for which populace has a kind; their template is a column, not a property."""
+
+COUNT_OPERATORS = {">=": ("at_least", 0), "=": ("exactly", 0), "<": ("at_most", -1)}
+"""Operator -> ours, and what to add to its number."""
+
+NUMBER_TEXT = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]*[1-9])?")
+PATH_STEP = re.compile(r"\.([A-Za-z_][A-Za-z0-9_]*)|\[([0-9]+)\]|\[\"([^\"\\]+)\"\]")
+
+
+class UntranslatableError(Exception):
+    """The base vocabulary cannot say this; `feature` names what, as the cases do."""
+
+    def __init__(self, feature: str) -> None:
+        self.feature = feature
+        super().__init__(feature)
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """A world, segments, and what the case says about them: it may be silent about a contact or a segment."""
+
+    world: Json
+    segments: tuple[Json, ...] = ()
+    belongs: Mapping[tuple[str, str], bool] = field(default_factory=dict)  # (segment id, e-mail) -> whether a member
+    sizes: Mapping[str, int] = field(default_factory=dict)  # segment id -> number of members
+
+    @property
+    def as_of(self) -> datetime:
+        """The instant of evaluation."""
+        return datetime.fromisoformat(self.world["as_of"])
+
+
+def translated(case: Json, *, at_rel_now_ms: int = 0) -> Translation:
+    """The case, at its `now` or some milliseconds from it. Raises: UntranslatableError."""
+    match case["kind"]:
+        case "keyed_performed":
+            return _computed_segments(_with_the_key_as_a_condition(case), at_rel_now_ms)
+        case "membership_filter":
+            return _stored_memberships(case)
+        case "list_operation":
+            return _list_operations(case)
+        case _:
+            return _computed_segments(case, at_rel_now_ms)
+
+
+def email_of(user_id: str) -> str:
+    return f"{user_id}@x.example"
+
+
+def kind_of(event_name: str) -> str:
+    """The kind of a tracked event: other names never become the same kind."""
+    kept = re.sub(r"[^a-z0-9_.-]", lambda found: f":{ord(found[0]):x}:", event_name)
+    return TIMELINE_KINDS.get(event_name, f"track.{kept}")
+
+
+# --- definitions ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Definition:
+    """One segment of a case, and what its meaning depends on."""
+
+    segment_id: str
+    nodes: Mapping[str, Json]
+    events: Sequence[Json]
+    as_of: datetime
+
+    def tree(self, node: Json) -> Json:
+        """The tree that a node means."""
+        match node["type"]:
+            case "And" | "Or":
+                return branch(node["type"].lower(), *(self.tree(self.nodes[child]) for child in node["children"]))
+            case "Everyone":
+                return leaf("contacts", {"filters": [_filter({"field_name": "email"}, "string", "is_set")]})
+            case "Trait":
+                return self._trait(node)
+            case "Includes":
+                includes = _filter(_trait_at(node["path"]), "json", "in_array", node["item"])
+                numbers = {"number_values": [float(node["item"])]} if NUMBER_TEXT.fullmatch(node["item"]) else {}
+                return leaf("contacts", {"filters": [includes | numbers]})
+            case "Performed":
+                return self._performed(node)
+            case "LastPerformed":
+                return self._last_performed(node)
+            case "Email":  # at least once, whatever its `times`
+                return events(kind_of(node["event"]), "at_least", 1, template_id=node["templateId"])
+            case "Manual":
+                return on_list(_manual_list(self.segment_id, node["version"]), "active")
+            case "SubscriptionGroup":
+                if node["subscriptionGroupType"] == "OptOut":
+                    return on_list(node["subscriptionGroupId"], "unsubscribed", "not_in")
+                return on_list(node["subscriptionGroupId"], "active")
+            case "SubscriptionGroupUnsubscribed":
+                return on_list(node["subscriptionGroupId"], "unsubscribed")
+            case other:
+                raise UntranslatableError(f"node:{other}")
+
+    def _trait(self, node: Json) -> Json:
+        operator = node["operator"]
+        if operator["type"] == "HasBeen":
+            return self._has_been(node["path"], operator)
+        ways = _ways(operator, _trait_at(node["path"]), self.as_of)
+        found = _any_of([leaf("contacts", {"filters": filters}) for filters in ways])
+        if operator["type"] in ("NotEquals", "NotExists"):
+            return branch("and", found, events(IDENTIFY, "at_least", 1))
+        return found
+
+    def _has_been(self, path: str, operator: Json) -> Json:
+        """The trait has the value now, and when it last changed: before the window, or in it."""
+        steps = _steps(path) or []
+        if len(steps) != 1:
+            raise UntranslatableError(f"HasBeen at the path {path}")
+        days, seconds = divmod(operator["windowSeconds"], SECONDS_PER_DAY)
+        window = ("after_date", self._before(seconds=operator["windowSeconds"]))
+        if not seconds:
+            window = ("in_the_last_days", str(days))
+        count = {"GTE": ("exactly", 0), "LT": ("at_least", 1)}[operator["comparator"]]
+        was_changed = _filter({"field_name": "changes", "json_path": steps}, "json", "is_set")
+        equals = {"type": "Equals", "value": operator["value"]}
+        return branch(
+            "and",
+            self._trait({"path": path, "operator": equals}),
+            events("contact.updated", *count, *window, filters=[was_changed]),
+        )
+
+    def _performed(self, node: Json) -> Json:
+        operator, shift = COUNT_OPERATORS[node.get("timesOperator", "=")]
+        count = node.get("times", 1) + shift
+        window: tuple[str, ...] = ()
+        if "withinSeconds" in node:
+            window = ("in_date_range", self._before(seconds=node["withinSeconds"]), self.as_of.isoformat())
+        counts = [
+            events(kind, operator, count, *(window or ("anytime",)), filters=filters)
+            for kind, filters in self._ways_to_perform(node["event"], node.get("properties", ()))
+        ]
+        if len(counts) > 1 and (operator, count) != ("at_least", 1):
+            raise UntranslatableError("a count of events that match in several ways")
+        return _any_of(counts)
+
+    def _last_performed(self, node: Json) -> Json:
+        """Where nobody has two such events, the last is the only one. The base vocabulary knows no other last one."""
+        name, is_prefix = _name_or_prefix(node["event"])
+        performers = Counter(
+            event["user_id"]
+            for event in self.events
+            if event["type"] == "track" and (event["event"].startswith(name) if is_prefix else event["event"] == name)
+        )
+        if max(performers.values(), default=0) > 1:
+            raise UntranslatableError("the last of several events")
+        properties = [*node.get("whereProperties", ()), *node.get("hasProperties", ())]
+        performed = {"event": node["event"], "timesOperator": ">=", "times": 1, "properties": properties}
+        return self._performed(performed)
+
+    def _ways_to_perform(self, event: str, properties: Sequence[Json]) -> Iterator[tuple[str, list[Json]]]:
+        """The kind and the filters of each way in which an event can match all conditions on its properties."""
+        name, is_prefix = _name_or_prefix(event)
+        kind, named, above = kind_of(name), [], []
+        if is_prefix:
+            behind = name[:-1] + chr(ord(name[-1]) + 1)  # all names with the prefix sort before this
+            subject = {"field_name": "event"}
+            named = [_filter(subject, "string", "gte", name), _filter(subject, "string", "lt", behind)]
+            kind, above = ANY_TRACK, ["properties"]
+        ways_of_each = []
+        for condition in properties:
+            steps = _steps(condition["path"])
+            if steps is None:  # such a condition is ignored
+                continue
+            field_name, *json_path = *above, *steps
+            subject_at = {"field_name": field_name, "json_path": json_path}
+            ways_of_each.append(_ways(condition["operator"], subject_at, self.as_of))
+        for ways in itertools.product(*ways_of_each):
+            yield kind, [*named, *itertools.chain.from_iterable(ways)]
+
+    def _before(self, *, seconds: int) -> str:
+        return (self.as_of - timedelta(seconds=seconds)).isoformat()
+
+
+def _ways(operator: Json, subject: Json, as_of: datetime) -> list[list[Json]]:
+    """The ways in which a value can match an operator: any one of them, with all of its filters.
+
+    Values compare as text: "10" is the text or the number. The empty text counts as missing.
+    """
+    value = operator.get("value")
+    as_number = [float(value)] if value is not None and NUMBER_TEXT.fullmatch(str(value)) else []
+    match operator["type"]:
+        case "Equals":
+            text = [[_filter(subject, "string", "equals", str(value))]]
+            return text + [[_filter(subject, "number", "equals", number)] for number in as_number]
+        case "NotEquals":
+            text_differs = _filter(subject, "string", "not_equals", str(value))
+            return [[text_differs] + [_filter(subject, "number", "not_equals", number) for number in as_number]]
+        case "Exists":
+            return [[_filter(subject, "json", "is_set"), _filter(subject, "string", "not_equals", "")]]
+        case "NotExists":
+            return [[_filter(subject, "json", "is_not_set")], [_filter(subject, "string", "equals", "")]]
+        case "GreaterThanOrEqual":
+            return [[_filter(subject, "number", "gte", value)]]
+        case "LessThan":
+            return [[_filter(subject, "number", "lt", value)]]
+        case "Within":  # open to the future
+            start = as_of - timedelta(seconds=operator["windowSeconds"])
+            return [[_filter(subject, "time", "gte", start.isoformat())]]
+        case "AbsoluteTimestamp":
+            return [[_filter(subject, "time", f"{operator['direction']}_date", operator["absoluteTimestamp"])]]
+        case other:
+            raise UntranslatableError(f"op:{other}")
+
+
+def _filter(subject: Json, field_type: str, operator: str, *values: object) -> Json:
+    body = {**subject, "field_type": field_type, "operator": operator}
+    if values:
+        body["number_values" if field_type == "number" else "string_values"] = list(values)
+    return body
+
+
+def _trait_at(path: str) -> Json:
+    steps = _steps(path)
+    if steps is None:
+        raise UntranslatableError(f"a trait at the path {path}")
+    return {"field_name": TRAITS, "json_path": steps}
+
+
+def _steps(path: str) -> list[str] | None:
+    """The steps of a JSONPath, whose leading `$.` may be missing; None if it is not one."""
+    rest = path.removeprefix("$") if path.startswith("$") else f".{path}"
+    steps = []
+    while rest:
+        found = PATH_STEP.match(rest)
+        if found is None:
+            return None
+        steps.append(found[found.lastindex or 0])
+        rest = rest[found.end() :]
+    return steps or None
+
+
+def _name_or_prefix(event: str) -> tuple[str, bool]:
+    return event.removesuffix("*"), event.endswith("*")
+
+
+def _any_of(trees: Sequence[Json]) -> Json:
+    return trees[0] if len(trees) == 1 else branch("or", *trees)
+
+
+def _manual_list(segment_id: str, version: int) -> str:
+    return f"{segment_id}.v{version}"
+
+
+# --- worlds -----------------------------------------------------------------------------------------------------------
+
+
+def _computed_segments(case: Json, at_rel_now_ms: int) -> Translation:
+    """Events, segments over them, and who belongs to which."""
+    now = datetime.fromisoformat(case["now"])
+    as_of = now + timedelta(milliseconds=at_rel_now_ms)
+    so_far = [event for event in case["events"] if event["t_rel_now_ms"] <= at_rel_now_ms]
+    segments, ids, belongs = [], {}, {}
+    for number, given in enumerate(case["segments"]):
+        ids[given["name"]] = own_id = f"s{number}"
+        nodes = {node["id"]: node for node in (given["definition"]["entryNode"], *given["definition"]["nodes"])}
+        definition = _Definition(given.get("id", ""), nodes, so_far, as_of)
+        segments.append(segment(definition.tree(given["definition"]["entryNode"]), own_id))
+        for asked in case.get("expected_leaf", ()):
+            if asked["segment"] == given["name"]:
+                node_id = f"{own_id}-{asked['node_id']}"
+                segments.append(segment(definition.tree(nodes[asked["node_id"]]), node_id))
+                belongs[node_id, email_of(asked["user_id"])] = asked["value"]
+
+    ids |= {group["name"]: ids[f"subscriptionGroup-{group['id']}"] for group in case.get("subscription_groups", ())}
+    for user_id, expected in case.get("expected", {}).items():
+        for name, value in expected.items():
+            belongs[ids[name], email_of(user_id)] = value is True  # null reads as false
+    sizes = {ids[name]: count for name, count in case.get("expected_count", {}).items()}
+    return Translation(_world(case, now, as_of, so_far), tuple(segments), belongs, sizes)
+
+
+def _world(case: Json, now: datetime, as_of: datetime, so_far: Sequence[Json]) -> Json:
+    """All events, and the contacts and subscriptions that those so far have made."""
+    traits: dict[str, Json] = {event["user_id"]: {} for event in so_far}
+    timeline: list[Json] = []
+    subscriptions: list[Json] = []
+    for event in sorted(case["events"], key=lambda event: event["t_rel_now_ms"]):
+        occurred_at = (now + timedelta(milliseconds=event["t_rel_now_ms"])).isoformat()
+        row = {"email": email_of(event["user_id"]), "occurred_at": occurred_at}
+        known = traits.get(event["user_id"], {})
+        timeline += _track_rows(event, row) if event["type"] == "track" else _identify_rows(event, known, row)
+        if event in so_far:
+            subscriptions += _subscription_rows(event)
+            traits[event["user_id"]] = known | (event.get("traits") or {})
+    lists = {row["list_id"]: row["list_id"] for row in subscriptions}
+    lists |= {group["id"]: group["name"] for group in case.get("subscription_groups", ())}
+    return {
+        "as_of": as_of.isoformat(),
+        "timezone": "UTC",
+        "contacts": [{"email": email_of(user_id), TRAITS: known} for user_id, known in traits.items()],
+        "timeline": timeline,
+        "custom_events": [],
+        "lists": [{"id": list_id, "name": name} for list_id, name in lists.items()],
+        "subscriptions": subscriptions,
+    }
+
+
+def _track_rows(event: Json, row: Json) -> Iterator[Json]:
+    name, properties = event["event"], event.get("properties") or {}
+    own = row | {"id": event["message_id"], "kind": kind_of(name), "properties": properties}
+    yield own | ({"template_id": properties["templateId"]} if name in TIMELINE_KINDS else {})
+    any_track = {"id": f"{event['message_id']}/track", "kind": ANY_TRACK}
+    yield row | any_track | {"properties": {"event": name, "properties": properties}}
+
+
+def _identify_rows(event: Json, known: Json, row: Json) -> Iterator[Json]:
+    given = event.get("traits") or {}
+    yield row | {"id": event["message_id"], "kind": IDENTIFY, "properties": given}
+    changes = {key: {"old": known.get(key), "new": value} for key, value in given.items() if known.get(key) != value}
+    if changes:
+        changed = {"id": f"{event['message_id']}/changes", "kind": "contact.updated"}
+        yield row | changed | {"properties": {"changes": changes}}
+
+
+def _subscription_rows(event: Json) -> Iterator[Json]:
+    """What an event changes on a list; the last row of a contact counts."""
+    email, properties = email_of(event["user_id"]), event.get("properties") or {}
+    if event.get("event") == "DFSubscriptionChange":
+        status = {"Subscribe": "active", "Unsubscribe": "unsubscribed"}[properties["action"]]
+        yield {"email": email, "list_id": properties["subscriptionId"], "status": status}
+    if event.get("event") == "DFManualSegmentUpdate":
+        list_id = _manual_list(properties["segmentId"], properties["version"])
+        yield {"email": email, "list_id": list_id, "status": _status(is_member=properties["inSegment"] == 1)}
+
+
+def _status(*, is_member: bool) -> str:
+    return "active" if is_member else "unsubscribed"
+
+
+# --- the other kinds of cases -----------------------------------------------------------------------------------------
+
+
+def _with_the_key_as_a_condition(case: Json) -> Json:
+    """Events of one key: with the key given, this is one more condition on a property. Nobody and no time is named."""
+    node = case["definition"]
+    key = {"path": node["key"], "operator": {"type": "Equals", "value": case["key_value"]}}
+    performed = node | {"type": "Performed", "properties": [*node["properties"], key]}
+    made_up = {"user_id": "user-1", "t_rel_now_ms": -100}
+    return {
+        "now": AS_OF_WHERE_A_CASE_HAS_NO_CLOCK,
+        "events": [event | made_up | {"message_id": f"auto-{event['seq']}"} for event in case["events"]],
+        "segments": [{"name": "keyed", "definition": {"entryNode": performed, "nodes": []}}],
+        "expected": {"user-1": {"keyed": case["expected"]}},
+    }
+
+
+def _stored_memberships(case: Json) -> Translation:
+    """A segment over stored memberships: one list each, where who was found outside is unsubscribed."""
+    assignments, query = case["assignments"], case["query"]
+    users = case.get("users") or [row["user_id"] for row in assignments]
+    subscriptions = [
+        {
+            "email": email_of(row["user_id"]),
+            "list_id": row["segment"],
+            "status": _status(is_member=row["in_segment"]),
+        }
+        for row in assignments
+    ]
+    conditions = [on_list(name, "active") for name in query.get("segmentFilter", ())]
+    conditions += [on_list(name, "active", "not_in") for name in query.get("negativeSegmentFilter", ())]
+    belongs = {("s0", email_of(user_id)): user_id in case["expected_users"] for user_id in users}
+    world = _world_of_lists(users, subscriptions)
+    return Translation(world, (segment(branch("and", *conditions), "s0"),), belongs)
+
+
+def _list_operations(case: Json) -> Translation:
+    """A list that is written three ways; each operation adds rows, and the last row of a contact counts."""
+    users = list(dict.fromkeys(user for step in case["operations"] for user in step.get("user_ids", ())))
+    subscriptions = []
+    for step in case["operations"]:
+        named = step.get("user_ids", ())
+        for user_id in users:
+            if user_id in named or step["op"] != "append":
+                status = _status(is_member=user_id in named)
+                subscriptions.append({"email": email_of(user_id), "list_id": "manual", "status": status})
+    if "expected_members_superset" in case:  # says nothing about the others
+        belongs = {("s0", email_of(user_id)): True for user_id in case["expected_members_superset"]}
+    else:
+        everyone = [*users, *case["other_users"]]
+        belongs = {("s0", email_of(user_id)): user_id in case["expected_members"] for user_id in everyone}
+    world = _world_of_lists([*users, *case["other_users"]], subscriptions)
+    return Translation(world, (segment(on_list("manual", "active"), "s0"),), belongs)
+
+
+def _world_of_lists(users: Sequence[str], subscriptions: Sequence[Json]) -> dict[str, Any]:
+    return {
+        "as_of": AS_OF_WHERE_A_CASE_HAS_NO_CLOCK,
+        "timezone": "UTC",
+        "contacts": [{"email": email_of(user_id)} for user_id in users],
+        "timeline": [],
+        "custom_events": [],
+        "lists": [{"id": name, "name": name} for name in sorted({row["list_id"] for row in subscriptions})],
+        "subscriptions": list(subscriptions),
+    }
