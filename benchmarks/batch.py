@@ -41,7 +41,7 @@ def main() -> None:
     """Measure and print."""
     arguments = _arguments()
     with _store(arguments.contacts, arguments.events, TimelineOrder(arguments.order)) as store:
-        list_ids = sorted(store.catalog().lists)
+        list_ids = sorted(list_id for list_id, deleted_at in store.catalog().lists.items() if deleted_at is None)
         work = workload(arguments.segments, DEFAULT_UNTIL_AT, list_ids)
         segments = [read_segment(item.segment) for item in work]
         evaluation = evaluate(store, segments, as_of=DEFAULT_UNTIL_AT)

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from engine.compile import Step
 from engine.definition import Segment, check_lists
 from engine.errors import DefinitionError, SegmentsFileError
-from engine.execute import Evaluation, evaluate
+from engine.execute import Evaluation, OnPlan, OnStep, evaluate
 from engine.execute.export import MEMBER_SCHEMA
 from engine.plan import Catalog
 from engine.storage import Store, StoreSettings
 from engine.storage.loading import TimelineOrder
 from ingest.dataset import Dataset
 from ingest.load import DatasetReport, OnTable, load_dataset
-
-OnStep = Callable[[Step], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +57,8 @@ class BatchResult:
                 yield pa.record_batch([segment_ids, chunk], schema=MEMBER_SCHEMA)
 
     def _emails_of(self, segment_id: str) -> pa.ChunkedArray[pa.StringScalar]:
-        ids = self.evaluation.members[segment_id].ids()
-        contact_ids = self.emails.column("contact_id").to_numpy()
-        is_member = np.zeros(int(contact_ids.max(initial=-1)) + 1, dtype=bool)
-        is_member[ids] = True
-        return self.emails.column("email").filter(pa.array(is_member[contact_ids]))
+        is_member = self.evaluation.members[segment_id].flags()
+        return self.emails.column("email").filter(pa.array(is_member[self.emails.column("contact_id").to_numpy()]))
 
 
 def run_batch(
@@ -76,6 +69,7 @@ def run_batch(
     default_zone: str = "UTC",
     settings: StoreSettings | None = None,
     on_table: OnTable | None = None,
+    on_plan: OnPlan | None = None,
     on_step: OnStep | None = None,
 ) -> BatchResult:
     """Load a dataset into a scratch store and compute all segments at one instant.
@@ -94,7 +88,7 @@ def run_batch(
         catalog = store.catalog(default_zone=default_zone)
         _check_names(segments, catalog)
         loaded = time.perf_counter()
-        evaluation = evaluate(store, segments, as_of=as_of, catalog=catalog, on_step=on_step)
+        evaluation = evaluate(store, segments, as_of=as_of, catalog=catalog, on_plan=on_plan, on_step=on_step)
         evaluated = time.perf_counter()
         emails = store.cursor().sql("SELECT contact_id, email FROM contacts ORDER BY email").to_arrow_table()
     return BatchResult(tuple(segments), evaluation, report, emails, loaded - started, evaluated - loaded)

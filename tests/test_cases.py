@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.compile import Step
+from engine.compile import Step, memberships_in_words
 from engine.definition import read_segment
 from engine.definition.points import parsed_instant
 from engine.execute import evaluate
+from engine.plan import Plan
 from engine.storage import Store
 from engine.storage.loading import TimelineOrder
 from ingest.dataset import StopAtFirstBadRow, open_dataset
@@ -40,7 +41,8 @@ def test_the_compiled_sql_reads_as_reviewed_and_agrees_with_the_one_by_hand(
     as_of = parsed_instant(AS_OF)
     assert as_of is not None
     steps: list[Step] = []
-    evaluation = evaluate(store, [segment], as_of=as_of, on_step=steps.append)
+    plans: list[Plan] = []
+    evaluation = evaluate(store, [segment], as_of=as_of, on_plan=plans.append, on_step=steps.append)
     emails = dict(store.cursor().execute("SELECT contact_id, email FROM contacts").fetchall())
 
     members = {emails[contact_id] for contact_id in evaluation.members[segment.id].ids().tolist()}
@@ -49,7 +51,7 @@ def test_the_compiled_sql_reads_as_reviewed_and_agrees_with_the_one_by_hand(
     assert members, "a case must have a member"
     assert len(members) < len(emails), "a case must leave someone out"
 
-    compiled = "\n".join(step.script for step in steps)
+    compiled = "\n".join([*(step.script for step in steps), f"-- {memberships_in_words(plans[0])}"])
     golden = case / "compiled.sql"
     if pytestconfig.getoption("--update-golden"):
         golden.write_text(compiled, "utf-8")

@@ -102,7 +102,7 @@ def test_each_case_is_either_run_or_excluded_for_a_reason_that_holds() -> None:
 @pytest.mark.usefixtures("shared")
 @pytest.mark.parametrize(("earlier", "later"), EARLIER_STEPS, ids=case_id)
 def test_what_came_later_does_not_change_who_belonged_earlier(earlier: Json, later: Json) -> None:
-    """The last step of a test has all events of an earlier one, and more, which have not been at the earlier instant."""
+    """The last step of a test has all events of an earlier one; what came since has not been at that instant."""
     since = datetime.fromisoformat(later["now"]) - datetime.fromisoformat(earlier["now"])
     later = later | {"expected_leaf": earlier.get("expected_leaf", ())}
     found = members(translated(later, at_rel_now_ms=-round(since.total_seconds() * 1000)))

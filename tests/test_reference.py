@@ -238,8 +238,116 @@ def test_lower_case_is_simple_and_keeps_the_number_of_code_points() -> None:
     assert lower("\u0130\u1e9e\u03a3\u212aO'Neil") == "i\u00df\u03c3ko'neil"
 
 
+@pytest.mark.parametrize(
+    ("value", "operator", "asked", "answer"),
+    [
+        ("Zo\u00eb", "equals", ["x", "Zoe\u0308"], True),
+        ("Zo\u00eb", "not_equals", ["Zoe\u0308"], False),
+        ("Zo\u00eb", "contains", ["e\u0308"], False),  # only `equals` brings both sides to NFC
+        ("\uff21", "equals", ["A"], False),  # and not to NFKC
+        ("US", "equals", ["us"], False),
+        ("US", "contains", ["s"], True),
+        ("axb", "contains", ["a_b", "%"], False),
+        ("100%", "contains", ["0%"], True),
+        ("\u0130x", "contains", ["IX"], True),
+        ("\u0391\u03a3", "contains", ["\u03b1\u03c3"], True),  # no final sigma
+        ("\u1e9e", "contains", ["ss"], False),
+        ("", "is_set", [], True),
+        ("", "equals", [""], True),
+        ("x", "contains", [""], True),
+        ("\uff5a", "lt", ["\U0001f600"], True),  # by code point, not by UTF-16 unit
+        ("a", "gt", ["B"], True),
+    ],
+)
+def test_strings_compare_as_the_rules_say(value: str, operator: str, asked: list[str], answer: bool) -> None:
+    world = one_contact("2026-06-01T12:00:00Z", country=value)
+    found = members(segment_of(contact_condition("country", operator, string_values=asked)), world)
+    assert bool(found) is answer
+
+
+def test_the_last_of_two_rows_of_a_contact_wins_entirely() -> None:
+    rows = [{"email": "ann@x.example", "country": "US", "state": "NY"}, {"email": " ANN@x.example ", "country": "FR"}]
+    world = {"as_of": "2026-06-01T12:00:00Z", "timezone": "UTC", "contacts": rows}
+    assert members(segment_of(contact_condition("country", "equals", string_values=["FR"])), world) == {"ann@x.example"}
+    assert not members(segment_of(contact_condition("state", "is_set")), world)
+    assert members(segment_of(contact_condition("email", "equals", string_values=["ann@x.example"])), world)
+    assert not members(segment_of(contact_condition("email", "contains", string_values=[" "])), world)
+
+
+def test_a_segment_without_a_time_zone_has_that_of_the_workspace() -> None:
+    segment = segment_of(contact_condition("custom_datetime_1", "equals", string_values=["2026-06-01"]))
+    del segment["timezone"]
+    world = one_contact("2026-05-31T22:00:00Z")
+    assert not members(segment, world)
+    assert members(segment, world | {"timezone": "Europe/Paris"})
+    assert members(segment, world | {"timezone": "Europe/Paris"}, as_of=datetime(2020, 1, 1, tzinfo=UTC))
+
+
+def test_a_subscription_counts_by_its_last_row_while_its_list_is_alive() -> None:
+    rows = [
+        ("ann@x.example", "active"),
+        ("Ann@x.example", "bounced"),
+        ("bob@x.example", "active"),
+        ("cyd@x.example", ""),
+    ]
+    world = {
+        "as_of": "2026-06-01T12:00:00Z",
+        "contacts": [{"email": email} for email in EVERYONE],
+        "subscriptions": [{"email": email, "list_id": "news", "status": status} for email, status in rows],
+    }
+
+    def found(deleted_at: str | None, **condition: str | None) -> set[str]:
+        lists = [{"id": "news", "deleted_at": deleted_at}]
+        leaf = {"source": "contact_lists", "contact_list": {"list_id": "news", **condition}}
+        return members(segment_of(leaf), world | {"lists": lists})
+
+    assert found(None) == found(None, status="", operator="") == EVERYONE
+    assert found(None, status="active") == {"bob@x.example"}
+    assert found(None, status="active", operator="not_in") == {"ann@x.example"}
+    assert found("2026-06-01T12:00:00.000001Z", status=None) == EVERYONE
+    assert found("2026-06-01T12:00:00Z") == set()
+    assert found("2026-06-01T12:00:00Z", operator="not_in") == EVERYONE
+
+
+def test_all_property_filters_must_hold_on_the_same_event() -> None:
+    row = {"email": "ann@x.example", "kind": "open_email", "occurred_at": "2026-06-01T12:00:00Z"}
+    timeline = [
+        row | {"properties": {"a": "x", "b": "y"}, "template_id": "t1"},
+        row | {"properties": {"a": "x"}, "template_id": "t2"},
+        row | {"properties": ["x"], "id": "e1"},
+        row | {"properties": {"0": "x"}, "id": "e1", "template_id": "t1"},
+    ]
+    world = one_contact("2026-06-01T12:00:00Z") | {"timeline": timeline}
+
+    def count(*filters: Row, template_id: str | None = None) -> int:
+        asked = {
+            "kind": "open_email",
+            "count_operator": "exactly",
+            "template_id": template_id,
+            "filters": list(filters),
+        }
+        leaf = {"source": "contact_timeline", "contact_timeline": asked}
+        return next(
+            number
+            for number in range(9)
+            if members(segment_of(leaf | {"contact_timeline": asked | {"count_value": number}}), world)
+        )
+
+    a_is_x = {"field_name": "a", "field_type": "string", "operator": "equals", "string_values": ["x"]}
+    assert count() == 3
+    assert count(template_id="") == 3
+    assert count(template_id="t1") == 2
+    assert count(a_is_x) == 2
+    assert count(a_is_x, {"field_name": "b", "field_type": "string", "operator": "is_set"}) == 1
+    assert count(a_is_x | {"operator": "not_equals"}) == 1
+    assert count(a_is_x | {"operator": "not_equals", "missing": "exclude"}) == 0
+    world["timeline"] = timeline[:3]
+    assert count({"field_name": "0", "field_type": "string", "operator": "is_set"}) == 0  # a key, never an index
+
+
 def test_a_json_path_reads_keys_and_indexes_and_never_another_type() -> None:
-    document = {"a.b": 1, "a": {"b": 2, "0": "zero"}, "list": ["x", True, None, {"$": 3}], "n": "5"}
+    document: Row = {"a.b": 1, "a": {"b": 2, "0": "zero"}, "list": ["x", True, None, {"$": 3}, "Zoe\u0308"], "n": "5"}
+    document |= {"numbers": [1, 2**53 + 1], "one": "1"}
     world = one_contact("2026-06-01T12:00:00Z", custom_json_1=document)
     cases: list[tuple[list[str], str, str, Row, bool]] = [
         (["a.b"], "equals", "number", {"number_values": [1]}, True),
@@ -255,6 +363,14 @@ def test_a_json_path_reads_keys_and_indexes_and_never_another_type() -> None:
         (["n"], "not_equals", "number", {"number_values": [5], "missing": "exclude"}, False),
         (["list"], "in_array", "json", {"string_values": ["x"]}, True),
         (["list"], "in_array", "json", {"number_values": [1]}, False),
+        (["list"], "in_array", "json", {"string_values": ["Zo\u00eb"]}, True),
+        (["numbers"], "in_array", "json", {"string_values": ["1"]}, False),
+        (["numbers"], "in_array", "json", {"string_values": ["2"], "number_values": [1]}, True),
+        (["numbers", "1"], "equals", "number", {"number_values": [2**53]}, True),
+        (["numbers", "01"], "equals", "number", {"number_values": [2**53]}, True),
+        (["numbers", "0"], "equals", "string", {"string_values": ["1"]}, False),
+        (["numbers", "18446744073709551616"], "is_set", "json", {}, False),
+        (["one"], "equals", "number", {"number_values": [1]}, False),
     ]
     for path, operator, field_type, rest, answer in cases:
         condition = contact_condition("custom_json_1", operator, field_type=field_type, json_path=path, **rest)
@@ -276,16 +392,27 @@ def test_goal_values_are_added_exactly_and_rounded_to_nine_decimals() -> None:
         ]
         return one_contact("2026-06-01T12:00:00Z") | {"custom_events": rows}
 
-    def found(world: Row, aggregate: str, operator: str, value: float) -> bool:
-        goal = {"goal_type": "*", "aggregate_operator": aggregate, "operator": operator, "value": value}
+    def found(world: Row, aggregate: str, operator: str, value: float, value_2: float = 0) -> bool:
+        goal = {
+            "goal_type": "*",
+            "aggregate_operator": aggregate,
+            "operator": operator,
+            "value": value,
+            "value_2": value_2,
+        }
         return bool(members(segment_of({"source": "custom_events_goals", "custom_events_goal": goal}), world))
 
     assert found(world_of(0.1, 0.2), "sum", "eq", 0.3)
     assert not found(world_of(0.1, 0.2), "sum", "eq", 0.1 + 0.2)
     assert found(world_of(0.1, 0.1, 0.2), "avg", "gte", 0.13333333333333333)
     assert not found(world_of(0.1, 0.1, 0.2), "avg", "lte", 0.13333333333333333)
-    assert found(world_of(0.0000000005, 0.0000000015), "sum", "eq", 0.000000002)  # 0 and 0.000000002
+    assert found(world_of(0.0000000005), "sum", "eq", 0)  # a half goes to the even digit
+    assert found(world_of(0.0000000015), "sum", "eq", 0.000000002)
+    assert not found(world_of(0), "sum", "eq", 0.0000000001)  # what is asked is not rounded
     assert found(world_of(None, 2), "avg", "eq", 2)
+    assert found(world_of(1, 2), "sum", "between", 2, 3)
+    assert found(world_of(1, 2), "sum", "between", 3, 4)
+    assert not found(world_of(1, 2), "sum", "between", 1, 2.9)
     assert found(world_of(None, 2), "count", "eq", 2)
     assert found(world_of(None), "sum", "lte", 0)
     assert not found(world_of(None), "max", "lte", 0)
@@ -309,6 +436,10 @@ def test_a_custom_event_counts_once_whatever_its_versions_and_timeline_rows() ->
     assert count([base], [row | {"entity_id": "x2"}, row]) == 3
     assert count([], [row | {"id": "e1"}, row | {"id": "e1"}]) == 1
     assert count([base, base | {"occurred_at": later}], []) == 0  # the latest version has not happened yet
+    earlier = base | {"occurred_at": "2026-05-01T12:00:00Z", "deleted_at": "2026-05-02T12:00:00Z"}
+    assert count([base, earlier], []) == count([earlier, base], []) == 1  # latest by instant, not by order
+    assert count([base | {"deleted_at": instant}, base], []) == 1  # of equal instants the later row
+    assert count([row | base | {"event_name": "other"}], [row | {"id": "e1"}, row | {"id": "e1", "kind": "other"}]) == 0
     assert count([base | {"deleted_at": instant}], [row | {"entity_id": "x1"}]) == 0
     assert count([base | {"deleted_at": later}], []) == 1
 

@@ -15,16 +15,18 @@ from rich.table import Table
 
 from api.cli.console import EXIT_OUR_FAULT, err, out, print_json, progress_bar
 from api.cli.options import as_of_instant, memory_bytes, zone_name
-from engine.compile import Step
+from engine.compile import Step, memberships_in_words
 from engine.errors import OutputError
+from engine.execute import OnStep
 from engine.execute.export import checked_format, replaced_file
+from engine.plan import Plan
 from engine.storage import StoreSettings
-from ingest.batch import BatchResult, OnStep, run_batch
+from ingest.batch import BatchResult, run_batch
 from ingest.dataset import BadRowsFile, StopAtFirstBadRow, open_dataset
 from ingest.load import DatasetReport, OnTable, TableReport
 from ingest.segments_file import read_segments
 
-_STEP_FILE = re.compile(r"\d{3}_[a-z0-9_]+\.sql")
+_STEP_FILE = re.compile(r"\d{3}_[a-z0-9_]+\.sql|memberships\.txt")
 
 
 def run(
@@ -74,6 +76,7 @@ def run(
     settings = StoreSettings(memory_bytes=memory_bytes(memory_limit))
     read = read_segments(segments, default_timezone=zone)
     steps: list[Step] = []
+    plans: list[Plan] = []
     with ExitStack() as stack:
         # Every place to write is tried before the work starts.
         write = checked_format(out_file) if out_file else None
@@ -95,12 +98,13 @@ def run(
                 default_zone=zone,
                 settings=settings,
                 on_table=on_table,
+                on_plan=plans.append,
                 on_step=noted,
             )
             if write and file:
                 write(result.member_batches(), file)
         if sql_dir:
-            _write_steps(sql_dir, steps)
+            _write_steps(sql_dir, steps, plans[0])
     if as_json:
         print_json(result_as_json(result))
     else:
@@ -203,9 +207,10 @@ def _prepare_sql_dir(folder: Path) -> None:
         raise OutputError(folder, f"cannot be written: {error.strerror}") from error
 
 
-def _write_steps(folder: Path, steps: list[Step]) -> None:
+def _write_steps(folder: Path, steps: list[Step], plan: Plan) -> None:
     for number, step in enumerate(steps, start=1):
         (folder / f"{number:03}_{step.name}.sql").write_text(step.script, encoding="utf-8")
+    (folder / "memberships.txt").write_text(memberships_in_words(plan), encoding="utf-8")
 
 
 @contextmanager

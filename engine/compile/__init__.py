@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from engine.compile.steps import CompiledPlan, Step, compile_plan
+from engine.compile.steps import Step, memberships_in_words, scan_step, zone_edges_step
 
-__all__ = ["CompiledPlan", "Step", "compile_plan"]
+__all__ = ["Step", "memberships_in_words", "scan_step", "zone_edges_step"]

@@ -36,6 +36,7 @@ from engine.definition.tree import (
     TextContainsAnyOf,
     TextIsAnyOf,
 )
+from engine.errors import InvalidPlanError
 from engine.plan.nodes import (
     AverageIsWithin,
     Complement,
@@ -43,6 +44,7 @@ from engine.plan.nodes import (
     Every,
     Expression,
     Fact,
+    IsIn,
     IsInWindows,
     IsOnList,
     LatestIsSince,
@@ -71,23 +73,17 @@ ZONE_EDGES = "z"
 class Columns:
     """Where an expression finds its values.
 
-    `fields` is the alias of the table with contact fields, or event properties; `facts` and `lists` map to
-    (alias, column); `windows` names the columns of a local window in the zone edges.
+    `alias` is the table with contact fields, event properties, subscriptions or facts; `facts` names the columns of
+    facts in it, and `windows` those of local windows in the zone edges.
     """
 
-    fields: str
+    alias: str
     windows: Mapping[LocalWindow, str]
-    facts: Mapping[Fact, tuple[str, str]]
-    lists: Mapping[str, tuple[str, str]]
+    facts: Mapping[Fact, str]
 
     def fact(self, fact: Fact) -> exp.Column:
         """The column of a fact."""
-        alias, name = self.facts[fact]
-        return column(name, alias)
-
-    def zero_if_none(self, fact: Fact) -> exp.Expr:
-        """The column of a count or sum, 0 for a contact without events."""
-        return exp.Coalesce(this=self.fact(fact), expressions=[integer(0)])
+        return column(self.facts[fact], self.alias)
 
 
 def condition(expression: Expression, columns: Columns) -> exp.Expr:
@@ -103,10 +99,14 @@ def condition(expression: Expression, columns: Columns) -> exp.Expr:
             return exp.false()
         case ValueTest():
             return value_test(expression.subject, expression.test, columns)
+        case IsIn():
+            raise InvalidPlanError("expression", f"{expression} is computed from sets, not in SQL")
         case IsOnList():
-            return _list_test(expression, columns)
+            if expression.status is None:
+                return exp.true()
+            return exp.EQ(this=column("status", columns.alias), expression=text(expression.status))
         case CountIs():
-            count = columns.zero_if_none(expression.fact)
+            count = columns.fact(expression.fact)
             return _COMPARISONS[expression.comparison](this=count, expression=integer(expression.number))
         case LatestIsSince():
             latest = columns.fact(expression.fact)
@@ -121,18 +121,16 @@ def condition(expression: Expression, columns: Columns) -> exp.Expr:
             assert_never(expression)
 
 
-# --- facts and lists --------------------------------------------------------------------------------------------------
-
-
-def _list_test(test: IsOnList, columns: Columns) -> exp.Expr:
-    alias, name = columns.lists[test.list_id]
-    status = column(name, alias)
-    return is_not_null(status) if test.status is None else or_false(exp.EQ(this=status, expression=text(test.status)))
+# --- facts --------------------------------------------------------------------------------------------------
 
 
 def _measure_test(test: MeasureIsWithin, columns: Columns) -> exp.Expr:
-    if test.fact.measure in (Measure.COUNT, Measure.SUM):
-        return _between(columns.zero_if_none(test.fact), test.low, test.high)
+    if test.fact.measure is Measure.COUNT:
+        return _between(columns.fact(test.fact), test.low, test.high)
+    if test.fact.measure is Measure.SUM:
+        # The sum of no value is NULL in SQL, and 0 here.
+        sum_or_zero = exp.Coalesce(this=columns.fact(test.fact), expressions=[integer(0)])
+        return _between(sum_or_zero, test.low, test.high)
     return or_false(_between(columns.fact(test.fact), test.low, test.high))
 
 
@@ -164,7 +162,7 @@ def _average_test(test: AverageIsWithin, columns: Columns) -> exp.Expr:
 
 def value_test(subject: Subject, test: PlacedTest, columns: Columns) -> exp.Expr:
     """The condition that the subject passes the test; FALSE where it is missing."""
-    value: exp.Expr = column(subject.field_name, columns.fields)
+    value: exp.Expr = column(subject.field_name, columns.alias)
     if subject.is_json:
         value = json_value(value, subject.path, subject.type)
     match test:

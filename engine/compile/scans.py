@@ -1,4 +1,4 @@
-"""The scans of a plan as queries: facts per contact, subscription statuses, edges of local windows."""
+"""The scans of a plan as queries: which contacts meet which conditions."""
 
 from __future__ import annotations
 
@@ -18,18 +18,29 @@ from engine.compile.sql import (
     is_not_null,
     is_null,
     named,
+    negated,
     table,
     text,
 )
-from engine.plan.expressions import local_windows_of_fact
-from engine.plan.nodes import EventScan, Fact, GoalEvents, KindOfEvents, Measure, SubscriptionScan, ZoneEdges
+from engine.plan.expressions import local_windows_of, local_windows_of_fact
+from engine.plan.nodes import (
+    Condition,
+    EventScan,
+    Fact,
+    GoalEvents,
+    KindOfEvents,
+    Measure,
+    ProfileScan,
+    SubscriptionScan,
+    ZoneEdges,
+)
 from engine.plan.windows import LocalWindow, Window
 
 CUSTOM_EVENT = "custom_event."
 """Kinds that begin so are custom events, which have a table of their own."""
 
-EVENTS = "e"
-CONTACTS = "c"
+EVENTS, CONTACTS, SUBSCRIPTIONS, FACTS = "e", "c", "s", "facts"
+"""The aliases under which queries read them."""
 
 
 def event_scan_query(
@@ -39,13 +50,46 @@ def event_scan_query(
 
     `as_of_end` is everything up to the evaluation: an event deleted later still counts.
     """
-    conditions = [*_source_conditions(scan), *in_window(column("occurred_at", EVENTS), scan.hull)]
+    where = [*_source_conditions(scan), *in_window(column("occurred_at", EVENTS), scan.hull)]
     facts = [named(_measured(fact, _fact_conditions(fact, scan, windows)), name) for name, fact in scan.facts]
     query = exp.select(column("contact_id", EVENTS), *facts).from_(_source(scan, as_of_end))
-    if any(next(local_windows_of_fact(fact), None) for _, fact in scan.facts):
-        assert zone_edges is not None
+    if zone_edges is not None and any(any(local_windows_of_fact(fact)) for _, fact in scan.facts):
+        same_contact = exp.EQ(this=column("contact_id", CONTACTS), expression=column("contact_id", EVENTS))
+        query = _with_zone_edges(query.join(table("contacts", CONTACTS), on=same_contact), zone_edges)
+    query = query.where(*where).group_by(column("contact_id", EVENTS))
+    columns = Columns(FACTS, windows, {fact: name for name, fact in scan.facts})
+    sets = [_set_column(item, columns) for item in scan.conditions]
+    return exp.select(column("contact_id", FACTS), *sets).from_(table(FACTS)).with_(FACTS, as_=query)
+
+
+def profile_scan_query(scan: ProfileScan, *, zone_edges: str | None, windows: Mapping[LocalWindow, str]) -> exp.Select:
+    """The query of a scan. Rows: one per contact_id, in no order."""
+    columns = Columns(CONTACTS, windows, {})
+    sets = [_set_column(item, columns) for item in scan.conditions]
+    query = exp.select(column("contact_id", CONTACTS), *sets).from_(table("contacts", CONTACTS))
+    if zone_edges is not None and any(any(local_windows_of(item.leaf)) for item in scan.conditions):
         query = _with_zone_edges(query, zone_edges)
-    return query.where(*conditions).group_by(column("contact_id", EVENTS))
+    return query
+
+
+def subscription_scan_query(scan: SubscriptionScan) -> exp.Select:
+    """The query of a scan. Rows: one per contact_id on the list, in no order."""
+    columns = Columns(SUBSCRIPTIONS, {}, {})
+    sets = [_set_column(item, columns) for item in scan.conditions]
+    is_on_list = exp.EQ(this=column("list_id", SUBSCRIPTIONS), expression=text(scan.list_id))
+    query = exp.select(column("contact_id", SUBSCRIPTIONS), *sets)
+    return query.from_(table("subscriptions", SUBSCRIPTIONS)).where(is_on_list)
+
+
+def _set_column(item: Condition, columns: Columns) -> exp.Alias:
+    """The boolean that says which contacts are in the set of a condition."""
+    holds = condition(item.leaf, columns)
+    return named(negated(holds) if item.is_negated else holds, item.name)
+
+
+def _with_zone_edges(query: exp.Select, zone_edges: str) -> exp.Select:
+    same_zone = exp.EQ(this=column("zone_id", ZONE_EDGES), expression=column("zone_id", CONTACTS))
+    return query.join(table(zone_edges, ZONE_EDGES), on=same_zone)
 
 
 def _source(scan: EventScan, as_of_end: Window) -> exp.Table | exp.Subquery:
@@ -114,12 +158,6 @@ def _custom_event_kind(kind: str, as_of_end: Window) -> exp.Subquery:
     return exp.union(own, timeline, distinct=False, copy=False).subquery(EVENTS)
 
 
-def _with_zone_edges(query: exp.Select, zone_edges: str) -> exp.Select:
-    same_contact = exp.EQ(this=column("contact_id", CONTACTS), expression=column("contact_id", EVENTS))
-    same_zone = exp.EQ(this=column("zone_id", ZONE_EDGES), expression=column("zone_id", CONTACTS))
-    return query.join(table("contacts", CONTACTS), on=same_contact).join(table(zone_edges, ZONE_EDGES), on=same_zone)
-
-
 def _fact_conditions(fact: Fact, scan: EventScan, windows: Mapping[LocalWindow, str]) -> list[exp.Expr]:
     """What a fact asks of an event beyond what the scan keeps anyway."""
     conditions: list[exp.Expr] = []
@@ -130,7 +168,7 @@ def _fact_conditions(fact: Fact, scan: EventScan, windows: Mapping[LocalWindow, 
             if fact.events.template_id is not None:
                 conditions.append(_equals("template_id", fact.events.template_id))
             if fact.events.event_filter is not None:
-                conditions.append(condition(fact.events.event_filter, Columns(EVENTS, windows, {}, {})))
+                conditions.append(condition(fact.events.event_filter, Columns(EVENTS, windows, {})))
         case GoalEvents():
             if fact.events.goal_name is not None:
                 conditions.append(_equals("goal_name", fact.events.goal_name))
@@ -162,27 +200,6 @@ def _measured(fact: Fact, conditions: list[exp.Expr]) -> exp.Expr:
     if not conditions:
         return aggregate
     return exp.Filter(this=aggregate, expression=exp.Where(this=all_of(conditions)))
-
-
-def subscription_scan_query(scan: SubscriptionScan) -> exp.Select:
-    """The query of a scan. Rows: one per contact_id on at least one of the lists, in no order."""
-    list_ids = [text(list_id) for _, list_id in scan.columns]
-    statuses = [
-        named(
-            exp.Filter(
-                this=exp.Max(this=column("status", "s")),
-                expression=exp.Where(this=exp.EQ(this=column("list_id", "s"), expression=text(list_id))),
-            ),
-            name,
-        )
-        for name, list_id in scan.columns
-    ]
-    return (
-        exp.select(column("contact_id", "s"), *statuses)
-        .from_(table("subscriptions", "s"))
-        .where(exp.In(this=column("list_id", "s"), expressions=list_ids))
-        .group_by(column("contact_id", "s"))
-    )
 
 
 def zone_edges_query(edges: ZoneEdges) -> exp.Select:

@@ -3,13 +3,53 @@
 from __future__ import annotations
 
 from engine.compile.sql import rounded
-from engine.plan.nodes import Events, EventScan, Fact, GoalEvents, KindOfEvents
+from engine.plan.nodes import (
+    Complement,
+    Events,
+    EventScan,
+    Every,
+    Expression,
+    Fact,
+    GoalEvents,
+    IsIn,
+    KindOfEvents,
+    ProfileScan,
+    Scan,
+    Some,
+    SubscriptionScan,
+)
 from engine.plan.windows import AnyWindow, LocalWindow, Window
 
 
-def scan_in_words(scan: EventScan) -> str:
-    """One sentence: which events a scan reads."""
-    return f"One pass over {_events(scan.events)} {_window(scan.hull)}: one row per contact that has any."
+def scan_in_words(scan: Scan) -> str:
+    """One sentence: what a scan reads, and what a row of it is."""
+    match scan:
+        case EventScan():
+            return f"One pass over {_events(scan.events)} {_window(scan.hull)}: one row per contact that has any."
+        case SubscriptionScan():
+            return f"The subscriptions to list {scan.list_id!r}: one row per contact on it."
+        case ProfileScan():
+            return "The fields of the contacts: one row per contact."
+
+
+def condition_in_words(expression: Expression) -> str:
+    """An expression over sets: names of conditions with AND, OR and NOT."""
+    match expression:
+        case Every():
+            return " AND ".join(_operand(part) for part in expression.parts)
+        case Some():
+            return " OR ".join(_operand(part) for part in expression.parts)
+        case Complement():
+            return f"NOT {_operand(expression.part)}"
+        case IsIn():
+            return expression.condition
+        case _:
+            return "nobody"
+
+
+def _operand(expression: Expression) -> str:
+    words = condition_in_words(expression)
+    return f"({words})" if isinstance(expression, Every | Some) else words
 
 
 def fact_in_words(fact: Fact) -> str:

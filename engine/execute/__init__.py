@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from engine.execute.batch import evaluate
+from engine.execute.batch import OnPlan, OnStep, evaluate
+from engine.execute.contact_set import ContactSet
 from engine.execute.evaluation import Evaluation, StepTime
 
-__all__ = ["Evaluation", "StepTime", "evaluate"]
+__all__ = ["ContactSet", "Evaluation", "OnPlan", "OnStep", "StepTime", "evaluate"]

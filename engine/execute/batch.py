@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import reduce
+from operator import and_, or_
 from typing import TypeVar
 
 import duckdb
 
-from engine.compile import CompiledPlan, Step, compile_plan
+from engine.compile import Step, scan_step, zone_edges_step
 from engine.definition import Segment
-from engine.errors import StepFailedError
-from engine.execute.evaluation import Evaluation, SegmentMembers, StepTime
-from engine.plan import Catalog, build_plan
+from engine.errors import InvalidPlanError, StepFailedError
+from engine.execute.contact_set import ContactSet
+from engine.execute.evaluation import Evaluation, StepTime
+from engine.plan import Catalog, Plan, build_plan
+from engine.plan.expressions import leaves
+from engine.plan.nodes import Complement, Every, Expression, IsIn, Never, Scan, Some
+from engine.plan.split import scan_of_one_condition
 from engine.storage import Store
 from engine.storage.connection import store_errors
 
 log = logging.getLogger(__name__)
 
+OnPlan = Callable[[Plan], None]
 OnStep = Callable[[Step], None]
 Result = TypeVar("Result")
 
@@ -30,63 +37,117 @@ def evaluate(
     *,
     as_of: datetime,
     catalog: Catalog | None = None,
+    on_plan: OnPlan | None = None,
     on_step: OnStep | None = None,
 ) -> Evaluation:
     """Who is in which segment at `as_of`.
 
-    One shared plan computes all. Should one of its steps fail, which is a bug of ours, each segment is computed alone:
-    the broken one is reported in `failed`, the others complete. `on_step` sees every step before it runs.
+    One shared plan: each scan gives the sets of its conditions as bitmaps, and memberships are made of those. Should a
+    scan fail, which is a bug of ours, its conditions are tried one by one: segments that use a broken one are reported
+    in `failed`, the others complete. `on_step` sees every step before it runs.
 
     Raises: StoreError when memory or disk do not suffice.
     """
-    catalog = catalog or store.catalog()
-    contact_count = store.row_count("contacts")
-    times: list[StepTime] = []
-    failed: dict[str, str] = {}
-    members: dict[str, SegmentMembers] = {}
-    try:
-        members |= _run(store, compile_plan(build_plan(segments, catalog, as_of)), times, on_step)
-    except StepFailedError as error:
-        log.error("the shared plan failed, each segment is computed alone: %s\n%s", error, error.sql)
-        for segment in segments:
-            try:
-                members |= _run(store, compile_plan(build_plan([segment], catalog, as_of)), times, on_step)
-            except StepFailedError as alone:
-                log.error("segment %s failed: %s\n%s", segment.id, alone, alone.sql)
-                failed[segment.id] = str(alone)
-    return Evaluation(as_of, contact_count, members, failed, tuple(times))
-
-
-def _run(
-    store: Store, compiled: CompiledPlan, times: list[StepTime], on_step: OnStep | None
-) -> dict[str, SegmentMembers]:
-    """Run the steps on a connection of their own, which takes their temporary tables with it."""
-    members: dict[str, SegmentMembers] = {}
-
-    def timed(step: Step, run: Callable[[str], Result]) -> Result:
-        if on_step is not None:
-            on_step(step)
-        started = time.perf_counter()
-        result = _checked(step, run)
-        times.append(StepTime(step.name, time.perf_counter() - started, compiled.readers[step.name]))
-        return result
-
+    plan = build_plan(segments, catalog or store.catalog(), as_of)
+    if on_plan is not None:
+        on_plan(plan)
     with store_errors(store.path), store.cursor() as cursor:
-        for step in compiled.tables:
-            timed(step, cursor.execute)
-        for segment_ids, step in compiled.memberships:
-            rows = timed(step, lambda sql: cursor.sql(sql).to_arrow_table())
-            contact_ids = rows.column(0)
-            for index, segment_id in enumerate(segment_ids, start=1):
-                members[segment_id] = SegmentMembers(contact_ids, rows.column(index))
-    return members
+        run = _Run(cursor, plan, on_step)
+        run.all_scans()
+    started = time.perf_counter()
+    members: dict[str, ContactSet] = {}
+    failed: dict[str, str] = {}
+    for membership in plan.memberships:
+        problems = [run.failed[name] for name in _conditions_of(membership.expression) if name in run.failed]
+        if problems:
+            failed[membership.segment_id] = problems[0]
+        else:
+            members[membership.segment_id] = run.everyone & run.members(membership.expression)
+    run.times.append(StepTime("memberships", time.perf_counter() - started, tuple(members)))
+    return Evaluation(as_of, run.everyone.size, members, failed, tuple(run.times))
 
 
-def _checked(step: Step, run: Callable[[str], Result]) -> Result:
-    """Run one step; what is our bug becomes StepFailedError, what the machine lacks stays what it is."""
-    try:
-        return run(step.sql)
-    except (duckdb.OutOfMemoryException, duckdb.IOException, duckdb.InterruptException):
-        raise
-    except duckdb.Error as error:
-        raise StepFailedError(step.name, step.sql, str(error)) from error
+class _Run:
+    """One evaluation under way: the sets found so far, the conditions that failed, and what each step took."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, plan: Plan, on_step: OnStep | None) -> None:
+        self.cursor, self.plan, self.on_step = cursor, plan, on_step
+        self.sets: dict[str, ContactSet] = {}
+        self.failed: dict[str, str] = {}
+        self.times: list[StepTime] = []
+        self.readers = _readers(plan)
+        contact_ids = cursor.sql("SELECT contact_id FROM contacts").to_arrow_table().column(0).to_numpy()
+        self.capacity = int(contact_ids.max(initial=-1)) + 1
+        self.everyone = ContactSet.of_ids(contact_ids, self.capacity)
+
+    def all_scans(self) -> None:
+        """Fill `sets`, and `failed` for conditions that cannot be computed."""
+        if self.plan.zone_edges is not None:
+            self._timed(zone_edges_step(self.plan.zone_edges), self.cursor.execute, tuple(self.readers))
+        for scan in self.plan.scans:
+            try:
+                self._scan(scan)
+            except StepFailedError as error:
+                log.error("%s; its conditions are computed one by one\n%s", error, error.sql)
+                self._one_by_one(scan)
+
+    def _one_by_one(self, scan: Scan) -> None:
+        for condition in scan.conditions:
+            try:
+                self._scan(scan_of_one_condition(scan, condition))
+            except StepFailedError as error:
+                log.error("condition %s failed: %s\n%s", condition.name, error, error.sql)
+                self.failed[condition.name] = str(error)
+
+    def _scan(self, scan: Scan) -> None:
+        if not scan.conditions:
+            return
+        segment_ids = tuple(dict.fromkeys(name for item in scan.conditions for name in self.readers[item.name]))
+        step = scan_step(scan, self.plan)
+        rows = self._timed(step, lambda sql: self.cursor.sql(sql).to_arrow_table(), segment_ids)
+        contact_ids = rows.column(0).to_numpy()
+        for index, name in enumerate(step.conditions, start=1):
+            self.sets[name] = ContactSet.of_rows(contact_ids, rows.column(index), self.capacity)
+
+    def _timed(self, step: Step, run: Callable[[str], Result], segment_ids: tuple[str, ...]) -> Result:
+        """Run one step; what is our bug becomes StepFailedError, what the machine lacks stays what it is."""
+        if self.on_step is not None:
+            self.on_step(step)
+        started = time.perf_counter()
+        try:
+            return run(step.sql)
+        except (duckdb.OutOfMemoryException, duckdb.IOException, duckdb.InterruptException):
+            raise
+        except duckdb.Error as error:
+            raise StepFailedError(step.name, step.sql, str(error)) from error
+        finally:
+            self.times.append(StepTime(step.name, time.perf_counter() - started, segment_ids))
+
+    def members(self, expression: Expression) -> ContactSet:
+        """The contacts for which an expression over sets is true, perhaps with ids that no contact has."""
+        match expression:
+            case Every():
+                return reduce(and_, [self.members(part) for part in expression.parts])
+            case Some():
+                return reduce(or_, [self.members(part) for part in expression.parts])
+            case Complement():
+                return ~self.members(expression.part)
+            case IsIn():
+                return self.sets[expression.condition]
+            case Never():
+                return ContactSet.none(self.capacity)
+            case _:
+                raise InvalidPlanError("expression", f"{expression} is not over sets")
+
+
+def _readers(plan: Plan) -> Mapping[str, list[str]]:
+    """The segments that use each condition."""
+    readers: dict[str, list[str]] = {}
+    for membership in plan.memberships:
+        for name in dict.fromkeys(_conditions_of(membership.expression)):
+            readers.setdefault(name, []).append(membership.segment_id)
+    return readers
+
+
+def _conditions_of(expression: Expression) -> list[str]:
+    return [leaf.condition for leaf in leaves(expression) if isinstance(leaf, IsIn)]

@@ -6,39 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-
-ContactIds = npt.NDArray[np.int32]
+from engine.execute.contact_set import ContactSet
 
 
 @dataclass(frozen=True, slots=True)
 class StepTime:
-    """How long one step ran."""
+    """How long one step ran, and for which segments."""
 
     name: str
     seconds: float
     segment_ids: tuple[str, ...]
-    """The segments that the step worked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentMembers:
-    """The members of one segment, as one bit per contact of a query's result."""
-
-    contact_ids: pa.ChunkedArray[pa.Int32Scalar]
-    is_member: pa.ChunkedArray[pa.BooleanScalar]
-
-    @property
-    def size(self) -> int:
-        """How many members there are."""
-        return sum(chunk.true_count for chunk in self.is_member.chunks)
-
-    def ids(self) -> ContactIds:
-        """The contact ids of the members, ascending."""
-        members = self.contact_ids.filter(self.is_member).to_numpy()
-        return np.sort(members).astype(np.int32, copy=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +27,7 @@ class Evaluation:
 
     as_of: datetime
     contact_count: int
-    members: Mapping[str, SegmentMembers]
+    members: Mapping[str, ContactSet]
     failed: Mapping[str, str]
     step_times: tuple[StepTime, ...]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from engine.plan.build import Catalog, build_plan
+from engine.plan.bind import Catalog
+from engine.plan.build import build_plan
 from engine.plan.nodes import Plan
 
 __all__ = ["Catalog", "Plan", "build_plan"]

@@ -1,4 +1,4 @@
-"""All segments of a batch become one plan: equal facts once, facts over the same events in one scan."""
+"""All segments of a batch become one plan: equal conditions once, equal facts once, one scan for many of them."""
 
 from __future__ import annotations
 
@@ -8,33 +8,43 @@ from datetime import datetime
 
 from engine.definition.tree import Segment
 from engine.plan.bind import Catalog, membership_expression
-from engine.plan.expressions import facts_of, leaves, local_windows_of, local_windows_of_fact
+from engine.plan.expressions import (
+    facts_of,
+    holds_without_events,
+    leaves,
+    local_windows_of,
+    local_windows_of_fact,
+    replace_leaves,
+)
 from engine.plan.nodes import (
+    Complement,
+    Condition,
     Events,
     EventScan,
     Expression,
     Fact,
     GoalEvents,
+    IsIn,
     IsOnList,
     KindOfEvents,
     LatestIsSince,
     Membership,
+    Never,
     Plan,
+    ProfileScan,
+    Scan,
     SubscriptionScan,
+    ValueTest,
     ZoneEdges,
 )
 from engine.plan.presence import read_presence_from_latest
 from engine.plan.windows import LocalWindow, Window
 from engine.plan.zones import EARLIEST_AT
 
-__all__ = ["Catalog", "build_plan"]
-
 FACTS_PER_SCAN = 12
 """Measured: every filtered aggregate costs about 11 ns a row; past a dozen a second scan is cheaper."""
 
-SEGMENTS_PER_GROUP = 256
-LEAVES_PER_GROUP = 4_000
-"""One membership query holds at most so much: a larger one is slower to prepare than to split."""
+CONDITIONS_PER_SCAN = 200
 
 
 def build_plan(segments: Sequence[Segment], catalog: Catalog, as_of: datetime) -> Plan:
@@ -42,64 +52,113 @@ def build_plan(segments: Sequence[Segment], catalog: Catalog, as_of: datetime) -
 
     The lists that the segments name must be in the catalog: see `engine.definition.check_lists`.
     """
-    memberships = tuple(
-        Membership(
-            segment.id,
-            read_presence_from_latest(membership_expression(segment, catalog, as_of), as_of),
-        )
-        for segment in segments
-    )
-    scans = tuple(_event_scans(memberships))
+    expressions = [
+        read_presence_from_latest(membership_expression(segment, catalog, as_of), as_of) for segment in segments
+    ]
+    conditions = _conditions(expressions)
     return Plan(
         as_of=as_of,
-        zone_edges=_zone_edges(memberships),
-        event_scans=scans,
-        subscription_scan=_subscription_scan(memberships),
-        membership_groups=tuple(_groups(memberships)),
+        zone_edges=_zone_edges(conditions),
+        scans=tuple(_scans(tuple(conditions.values()))),
+        memberships=tuple(
+            Membership(segment.id, _over_sets(expression, conditions))
+            for segment, expression in zip(segments, expressions, strict=True)
+        ),
     )
 
 
-def _all_leaves(memberships: Iterable[Membership]) -> Iterator[Expression]:
-    for membership in memberships:
-        yield from leaves(membership.expression)
+def _conditions(expressions: Iterable[Expression]) -> dict[Expression, Condition]:
+    """Every distinct leaf as a condition, in order of first use."""
+    distinct = dict.fromkeys(leaf for expression in expressions for leaf in leaves(expression) if leaf != Never())
+    return {
+        leaf: Condition(f"condition_{number}", leaf, is_negated=holds_without_events(leaf))
+        for number, leaf in enumerate(distinct, start=1)
+    }
+
+
+def _over_sets(expression: Expression, conditions: dict[Expression, Condition]) -> Expression:
+    """The same members, from the sets of the conditions."""
+
+    def replaced(leaf: Expression) -> Expression:
+        condition = conditions.get(leaf)
+        if condition is None:
+            return leaf
+        return Complement(IsIn(condition.name)) if condition.is_negated else IsIn(condition.name)
+
+    return replace_leaves(expression, replaced)
+
+
+def _scans(conditions: Sequence[Condition]) -> Iterator[Scan]:
+    profile = [condition for condition in conditions if isinstance(condition.leaf, ValueTest)]
+    for number, part in enumerate(_parts(profile, CONDITIONS_PER_SCAN) if profile else [()], start=1):
+        yield ProfileScan(f"contacts_{number}", tuple(part))
+    by_list: dict[str, list[Condition]] = {}
+    for condition in conditions:
+        if isinstance(condition.leaf, IsOnList):
+            by_list.setdefault(condition.leaf.list_id, []).append(condition)
+    for number, (list_id, on_list) in enumerate(by_list.items(), start=1):
+        yield SubscriptionScan(f"list_{number}_{_slug(list_id)}", list_id, tuple(on_list))
+    yield from _event_scans(conditions)
+
+
+def _parts(conditions: Sequence[Condition], size: int) -> Iterator[Sequence[Condition]]:
+    for first in range(0, len(conditions), size):
+        yield conditions[first : first + size]
 
 
 # --- events -----------------------------------------------------------------------------------------------------------
 
 
-def _event_scans(memberships: Sequence[Membership]) -> Iterator[EventScan]:
+def _event_scans(conditions: Sequence[Condition]) -> Iterator[EventScan]:
     """Scans by kind of event, each with the facts that it finds."""
-    reach = _reach_of_facts(memberships)
-    by_source: dict[tuple[Events, bool], list[Fact]] = {}
-    for fact in reach:
-        by_source.setdefault((_source(fact.events), any(local_windows_of_fact(fact))), []).append(fact)
-    fact_count = scan_count = 0
-    for (events, _), facts in by_source.items():
+    reach = _reach_of_facts(conditions)
+    by_source: dict[tuple[Events, bool], list[Condition]] = {}
+    for condition in conditions:
+        for fact in facts_of(condition.leaf)[:1]:  # all facts of one condition are about the same events
+            is_local = any(local_windows_of_fact(fact))
+            by_source.setdefault((_source(fact.events), is_local), []).append(condition)
+    number = 0
+    for (events, _), of_source in by_source.items():
         # Narrow windows together, so that a scan reads no more than its widest needs.
-        facts.sort(key=lambda fact: reach[fact].start_at or EARLIEST_AT, reverse=True)
-        for first in range(0, len(facts), FACTS_PER_SCAN):
-            part = facts[first : first + FACTS_PER_SCAN]
-            named = tuple((f"fact_{fact_count + offset}", fact) for offset, fact in enumerate(part, start=1))
-            fact_count, scan_count = fact_count + len(part), scan_count + 1
+        of_source.sort(key=lambda condition: reach[facts_of(condition.leaf)[0]].start_at or EARLIEST_AT, reverse=True)
+        for part in _of_few_facts(of_source):
+            number += 1
+            facts = dict.fromkeys(fact for condition in part for fact in facts_of(condition.leaf))
             yield EventScan(
-                name=f"events_{scan_count}_{_slug(events)}",
+                name=f"events_{number}_{_slug(_words(events))}",
                 events=events,
-                hull=_hull([reach[fact] for fact in part]),
-                facts=named,
+                hull=_hull([reach[fact] for fact in facts]),
+                facts=tuple((f"fact_{place}", fact) for place, fact in enumerate(facts, start=1)),
+                conditions=tuple(part),
             )
 
 
-def _reach_of_facts(memberships: Sequence[Membership]) -> dict[Fact, Window]:
-    """Every distinct fact, in order of first use, with the stretch of events that it needs.
+def _of_few_facts(conditions: Sequence[Condition]) -> Iterator[list[Condition]]:
+    """The conditions in order, cut into parts that need at most FACTS_PER_SCAN facts."""
+    part: list[Condition] = []
+    facts: set[Fact] = set()
+    for condition in conditions:
+        needed = facts | set(facts_of(condition.leaf))
+        if part and (len(needed) > FACTS_PER_SCAN or len(part) == CONDITIONS_PER_SCAN):
+            yield part
+            part, needed = [], set(facts_of(condition.leaf))
+        part.append(condition)
+        facts = needed
+    if part:
+        yield part
+
+
+def _reach_of_facts(conditions: Sequence[Condition]) -> dict[Fact, Window]:
+    """Every distinct fact with the stretch of events that it needs.
 
     The latest event is needed only as far back as the earliest instant that it is compared with.
     """
     reach: dict[Fact, Window] = {}
-    for leaf in _all_leaves(memberships):
-        for fact in facts_of(leaf):
+    for condition in conditions:
+        for fact in facts_of(condition.leaf):
             window = fact.window.hull if isinstance(fact.window, LocalWindow) else fact.window
-            if isinstance(leaf, LatestIsSince):
-                window = Window(leaf.start_at, window.end_at)
+            if isinstance(condition.leaf, LatestIsSince):
+                window = Window(condition.leaf.start_at, window.end_at)
             known = reach.get(fact)
             reach[fact] = window if known is None else _hull([known, window])
     return reach
@@ -123,36 +182,19 @@ def _source(events: Events) -> Events:
             return GoalEvents(events.goal_type)
 
 
-def _slug(events: Events) -> str:
+def _words(events: Events) -> str:
+    return events.kind if isinstance(events, KindOfEvents) else f"{events.goal_type or 'any'}_goals"
+
+
+def _slug(words: str) -> str:
     """A name for a step that reads well in SQL and as a file name."""
-    words = events.kind if isinstance(events, KindOfEvents) else f"{events.goal_type or 'any'}_goals"
-    return re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")[:40] or "kind"
+    return re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")[:40] or "x"
 
 
-# --- lists, zones, groups ---------------------------------------------------------------------------------------------
+# --- zones ------------------------------------------------------------------------------------------------------------
 
 
-def _subscription_scan(memberships: Sequence[Membership]) -> SubscriptionScan | None:
-    list_ids = dict.fromkeys(leaf.list_id for leaf in _all_leaves(memberships) if isinstance(leaf, IsOnList))
-    columns = tuple((f"status_{number}", list_id) for number, list_id in enumerate(list_ids, start=1))
-    return SubscriptionScan("subscription_statuses", columns) if columns else None
-
-
-def _zone_edges(memberships: Sequence[Membership]) -> ZoneEdges | None:
-    windows = dict.fromkeys(window for leaf in _all_leaves(memberships) for window in local_windows_of(leaf))
+def _zone_edges(conditions: Iterable[Expression]) -> ZoneEdges | None:
+    windows = dict.fromkeys(window for leaf in conditions for window in local_windows_of(leaf))
     columns = tuple((f"window_{number}", window) for number, window in enumerate(windows, start=1))
     return ZoneEdges("zone_edges", columns) if columns else None
-
-
-def _groups(memberships: Sequence[Membership]) -> Iterator[tuple[Membership, ...]]:
-    group: list[Membership] = []
-    leaf_count = 0
-    for membership in memberships:
-        size = sum(1 for _ in leaves(membership.expression))
-        if group and (len(group) == SEGMENTS_PER_GROUP or leaf_count + size > LEAVES_PER_GROUP):
-            yield tuple(group)
-            group, leaf_count = [], 0
-        group.append(membership)
-        leaf_count += size
-    if group:
-        yield tuple(group)

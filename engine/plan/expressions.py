@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from engine.definition.tree import Comparison
 from engine.plan.nodes import (
     AverageIsWithin,
     Complement,
@@ -14,6 +15,7 @@ from engine.plan.nodes import (
     IsInWindows,
     KindOfEvents,
     LatestIsSince,
+    Measure,
     MeasureIsWithin,
     Some,
     ValueTest,
@@ -55,6 +57,32 @@ def facts_of(leaf: Expression) -> tuple[Fact, ...]:
             return (leaf.total, leaf.count)
         case _:
             return ()
+
+
+def holds_without_events(leaf: Expression) -> bool:
+    """Whether a leaf is true for a contact that has no event, or no subscription, at all."""
+    match leaf:
+        case CountIs():
+            return compares(0, leaf.comparison, leaf.number)
+        case MeasureIsWithin(fact=Fact(measure=Measure.COUNT | Measure.SUM)):
+            return (leaf.low is None or leaf.low <= 0) and (leaf.high is None or leaf.high >= 0)
+        case _:
+            return False
+
+
+def compares(value: int, comparison: Comparison, number: int) -> bool:
+    """Whether the value relates to the number so."""
+    match comparison:
+        case Comparison.EQUAL:
+            return value == number
+        case Comparison.GREATER:
+            return value > number
+        case Comparison.AT_LEAST:
+            return value >= number
+        case Comparison.LESS:
+            return value < number
+        case Comparison.AT_MOST:
+            return value <= number
 
 
 def local_windows_of(leaf: Expression) -> Iterator[LocalWindow]:

@@ -1,4 +1,4 @@
-"""The nodes of a plan: facts about contacts, the scans that find them, and memberships as expressions over them."""
+"""The nodes of a plan: facts about contacts, the scans that find them, and memberships as expressions over sets."""
 
 from __future__ import annotations
 
@@ -124,11 +124,19 @@ class AverageIsWithin:
     high: Decimal | None
 
 
+@dataclass(frozen=True, slots=True)
+class IsIn:
+    """The contact is in the set of a condition."""
+
+    condition: str
+
+
 Expression = (
     Every
     | Some
     | Complement
     | Never
+    | IsIn
     | ValueTest
     | IsOnList
     | CountIs
@@ -193,27 +201,56 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class EventScan:
-    """One pass over the events of one kind or goal type that finds several facts.
+class Condition:
+    """A set of contacts, by name: those for which `leaf` holds, or does not hold if `is_negated`.
 
-    Rows: one per contact with at least one event in `hull`. Columns: contact_id, one per fact, named as given.
+    A condition that holds for contacts without any event is kept negated: so no set has a contact that its scan
+    does not see. Equal leaves of different segments are one condition.
+    """
+
+    name: str
+    leaf: Expression
+    is_negated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EventScan:
+    """One pass over the events of one kind or goal type that finds several facts, and the conditions on them.
+
+    Rows: one per contact with at least one event in `hull`. Columns: contact_id, one boolean per condition.
     """
 
     name: str
     events: Events
     hull: Window
     facts: tuple[tuple[str, Fact], ...]
+    conditions: tuple[Condition, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionScan:
-    """One pass over the subscriptions of the lists that the plan asks for.
+    """One pass over the subscriptions to one list.
 
-    Rows: one per contact on at least one of them. Columns: contact_id, one per list: the status, or NULL.
+    Rows: one per contact on the list. Columns: contact_id, one boolean per condition.
     """
 
     name: str
-    columns: tuple[tuple[str, str], ...]
+    list_id: str
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileScan:
+    """One pass over the fields of the contacts.
+
+    Rows: one per contact. Columns: contact_id, one boolean per condition.
+    """
+
+    name: str
+    conditions: tuple[Condition, ...]
+
+
+Scan = EventScan | SubscriptionScan | ProfileScan
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +266,7 @@ class ZoneEdges:
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """Which contacts a segment holds."""
+    """Which contacts a segment holds: an expression over the sets of conditions."""
 
     segment_id: str
     expression: Expression
@@ -237,13 +274,9 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that one evaluation at `as_of` does, in order: edges, scans, then the memberships.
-
-    `membership_groups` are computed by one query each.
-    """
+    """Everything that one evaluation at `as_of` does, in order: edges, scans, then the memberships from their sets."""
 
     as_of: datetime
     zone_edges: ZoneEdges | None
-    event_scans: tuple[EventScan, ...]
-    subscription_scan: SubscriptionScan | None
-    membership_groups: tuple[tuple[Membership, ...], ...]
+    scans: tuple[Scan, ...]
+    memberships: tuple[Membership, ...]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -99,12 +100,14 @@ def load_subscriptions(store: Store, batches: pa.RecordBatchReader, *, lists_are
     with store_errors(store.path):
         cursor = store.cursor()
         values = ["r.list_id", "r.status", "r.created_at"]
-        known, unknown = _insert_of_known_contacts(cursor, "subscriptions", values, batches)
+        list_ids: set[str] = set()
+        seen = None if lists_are_given else lambda batch: list_ids.update(batch.column("list_id").unique().to_pylist())
+        known, unknown = _insert_of_known_contacts(cursor, "subscriptions", values, batches, seen)
         unknown_list = 0
         if lists_are_given:
             unknown_list = _changed(cursor, "DELETE FROM subscriptions WHERE list_id NOT IN (SELECT id FROM lists)")
         else:
-            cursor.execute("INSERT INTO lists (id, name) SELECT DISTINCT list_id, list_id FROM subscriptions")
+            cursor.execute("INSERT INTO lists (id, name) SELECT unnest($1), unnest($1)", [sorted(list_ids)])
         replaced = _delete_all_but_last(cursor, "subscriptions", key="contact_id, list_id", order="sequence")
         return LoadedRows(known - unknown_list - replaced, replaced, unknown, unknown_list)
 
@@ -151,31 +154,34 @@ def _insert(cursor: duckdb.DuckDBPyConnection, statement: str, batches: pa.Recor
 
 
 def _insert_of_known_contacts(
-    cursor: duckdb.DuckDBPyConnection, table: str, values: list[str], batches: pa.RecordBatchReader
+    cursor: duckdb.DuckDBPyConnection,
+    table: str,
+    values: list[str],
+    batches: pa.RecordBatchReader,
+    on_batch: Callable[[pa.RecordBatch], object] | None = None,
 ) -> tuple[int, int]:
-    """Insert the rows whose e-mail is a contact's; how many there were, and how many were not."""
-    counted = _CountedBatches(batches)
+    """Insert the rows whose e-mail is a contact's; how many there were, and how many were not.
+
+    `on_batch` sees every batch as it passes.
+    """
+    row_count = 0
+
+    def passing() -> Iterator[pa.RecordBatch]:
+        nonlocal row_count
+        for batch in batches:
+            row_count += batch.num_rows
+            if on_batch is not None:
+                on_batch(batch)
+            yield batch
+
     known = _insert(
         cursor,
         f"""INSERT INTO {table} BY NAME
         SELECT c.contact_id, {", ".join(values)}, r.row_number AS sequence
         FROM incoming AS r JOIN contacts AS c ON c.email = r.email""",
-        counted.reader,
+        pa.RecordBatchReader.from_batches(batches.schema, passing()),
     )
-    return known, counted.row_count - known
-
-
-class _CountedBatches:
-    """Batches that are counted as they pass."""
-
-    def __init__(self, batches: pa.RecordBatchReader) -> None:
-        self.row_count = 0
-        self.reader = pa.RecordBatchReader.from_batches(batches.schema, self._counted(batches))
-
-    def _counted(self, batches: pa.RecordBatchReader):  # type: ignore[no-untyped-def]
-        for batch in batches:
-            self.row_count += batch.num_rows
-            yield batch
+    return known, row_count - known
 
 
 def _delete_all_but_last(cursor: duckdb.DuckDBPyConnection, table: str, *, key: str, order: str) -> int:

@@ -74,7 +74,7 @@ class BadRowsFile:
         if self.path.is_dir():
             raise OutputError(self.path, "is a folder; name a file for the bad rows")
         try:
-            self._file = open(self._aside, "w", encoding="utf-8", newline="")  # noqa: SIM115  # closed by __exit__
+            self._file = self._aside.open("w", encoding="utf-8", newline="")
             if self.path.suffix == ".csv":
                 csv.writer(self._file).writerow(BAD_ROW_FIELDS)
         except OSError as error:
@@ -89,12 +89,12 @@ class BadRowsFile:
             if self._file is not None:
                 self._file.close()
             if error is None:
-                os.replace(self._aside, self.path)
+                self._aside.replace(self.path)
         except OSError as failure:
             raise OutputError(self.path, f"bad rows cannot be written there: {failure.strerror}") from failure
         finally:
             with suppress(FileNotFoundError):
-                os.unlink(self._aside)
+                self._aside.unlink()
 
     def take(self, bad_row: BadRow) -> None:
         """Write one bad row. Raises: OutputError if it cannot be written."""
@@ -121,7 +121,7 @@ class BadRowsFile:
 
 
 def _short(value: object) -> object:
-    """The value as both formats can hold it: null, numbers and booleans as they are, all else as text, cut to the limit."""
+    """The value as both formats can hold it: null, numbers and booleans as they are, all else as short text."""
     if value is None or (isinstance(value, int | float) and abs(value) < 2**53):
         return value
     text = value if isinstance(value, str) else repr(value)

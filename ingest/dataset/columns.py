@@ -26,11 +26,10 @@ _EVENT_NAME = r"[A-Za-z0-9_.:/-]{1,100}"
 KIND = PatternText(
     "a kind",
     rf"[a-z0-9_.:-]{{1,128}}|custom_event\.{_EVENT_NAME}",
-    128,
     "it has 1 to 128 characters of a-z 0-9 _ . : - (or it is custom_event. and an event name)",
 )
-EVENT_NAME = PatternText("an event name", _EVENT_NAME, 100, "it has 1 to 100 characters of A-Z a-z 0-9 _ . : / -")
-LIST_ID = PatternText("a list id", r"[A-Za-z0-9_.-]{1,64}", 64, "it has 1 to 64 characters of A-Z a-z 0-9 _ . -")
+EVENT_NAME = PatternText("an event name", _EVENT_NAME, "it has 1 to 100 characters of A-Z a-z 0-9 _ . : / -")
+LIST_ID = PatternText("a list id", r"[A-Za-z0-9_.-]{1,64}", "it has 1 to 64 characters of A-Z a-z 0-9 _ . -")
 GOAL_TYPE = OneOfText(("purchase", "subscription", "lead", "signup", "booking", "trial", "other"))
 STATUS = OneOfText(("active", "pending", "unsubscribed", "bounced", "complained"))
 

@@ -60,21 +60,24 @@ class CsvBody(io.RawIOBase):
         return given
 
     def _next_block(self) -> bytes:
-        """The next bytes of the file as UTF-8."""
-        block = self._file.read(self._block_bytes)
-        self.bytes_done += len(block)
-        inside_of_character = bool(self._decoder.getstate()[0])
-        if inside_of_character or not block.isascii():
-            block = self._decoder.decode(block, final=not block).encode()
+        """The next bytes of the file as UTF-8, checked; none at its end."""
+        at_end, block = False, b""
+        while not block and not at_end:  # the begin of a character alone is no block yet
+            block = self._file.read(self._block_bytes)
+            at_end = not block
+            self.bytes_done += len(block)
+            inside_of_character = bool(self._decoder.getstate()[0])
+            if inside_of_character or not block.isascii():
+                block = self._decoder.decode(block, final=at_end).encode()
         if block:
-            self._check_records(block)
+            self._check_complete_records(block)
         else:
             self._check(self._unchecked + b"\n")
             self._unchecked = b""
         return block
 
-    def _check_records(self, block: bytes) -> None:
-        """Check what is complete by now. The last record may go on in the next block."""
+    def _check_complete_records(self, block: bytes) -> None:
+        """Check what is complete with this block. Raises: DatasetError."""
         text = self._unchecked + block
         end = _end_of_line(text, len(text))
         quotes = text.count(b'"', 0, end)
@@ -99,9 +102,12 @@ class CsvBody(io.RawIOBase):
         while field := _FIELD.match(text, position):
             position = field.end()
         line = self._line + line_ends(text[:position])
-        if text.startswith(b'"', position) and text.count(b'"', position) % 2:
-            return DatasetError(self._path, f"line {line} opens a quotation mark that is never closed; close it")
-        problem = "has a quotation mark in the middle of a value; put the value in quotation marks and double those inside"
+        if b'"' not in text[position:]:
+            problem = f"begins a record beyond {self._block_bytes:,} bytes; shorten it"
+        elif text.startswith(b'"', position) and text.count(b'"', position) % 2:
+            problem = "opens a quotation mark that is never closed; close it"
+        else:
+            problem = "has a quotation mark inside of a value; put the value in quotation marks and double those inside"
         return DatasetError(self._path, f"line {line} {problem}")
 
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Literal, cast
 
 import polars as pl
 import pyarrow as pa
@@ -15,6 +15,7 @@ import pyarrow.csv as pa_csv
 from engine.errors import DatasetError
 from ingest.dataset.bad_rows import VALUE_MAX_CHARACTERS, WHOLE_ROW, BadRow
 from ingest.dataset.column_types.arrow_text import text_of_arrow
+from ingest.dataset.column_types.conversion import NOT_UTF8
 from ingest.dataset.columns import Table
 from ingest.dataset.csv_body import CsvBody
 from ingest.dataset.csv_header import read_header
@@ -46,6 +47,8 @@ class CsvFile:
                     rows = numbering.of_next(batch.num_rows)
                     columns = {name: text_of_arrow(batch.column(field)) for field, name in self._fields.items()}
                     yield Records(rows, columns, self._bad_rows(numbering.take_passed()), body.bytes_done)
+                rows = numbering.of_next(0)  # a file of nothing but ragged records has no batch
+                yield Records(rows, {}, self._bad_rows(numbering.take_passed()), body.bytes_done)
         except pa.ArrowInvalid as error:
             raise DatasetError(self.path, _not_csv(str(error), numbering.next_number - 1)) from error
         except OSError as error:
@@ -57,7 +60,7 @@ class CsvFile:
             return  # which Arrow would call an error
         names = [_field(at) for at in range(len(self._header.names))]
         yield from pa_csv.open_csv(
-            body,
+            cast(IO[bytes], body),
             read_options=pa_csv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES, column_names=names),
             parse_options=pa_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=numbering.add_ragged),
             convert_options=pa_csv.ConvertOptions(
@@ -74,7 +77,7 @@ class CsvFile:
         """The bad rows of records that have too few or too many fields."""
         wanted = len(self._header.names)
         return [
-            BadRow(str(self.path), row.number, WHOLE_ROW, row.text, f"has {row.field_count} fields, but the header has {wanted}")
+            BadRow(str(self.path), row.number, WHOLE_ROW, row.text, f"has {row.field_count} fields, not {wanted}")
             for row in ragged
         ]
 
@@ -96,13 +99,14 @@ class _Numbering:
         self._ragged: deque[_RaggedRow] = deque()  # seen while parsing ahead, not passed yet
         self._passed: list[_RaggedRow] = []
 
-    def add_ragged(self, row: Any) -> str:
-        """Arrow's invalid_row_handler. `row.number` counts all records from 1, because Arrow parses in one thread."""
-        self._ragged.append(_RaggedRow(row.number, row.actual_columns, row.text[:VALUE_MAX_CHARACTERS]))
+    def add_ragged(self, row: pa_csv.InvalidRow) -> Literal["skip"]:
+        """Arrow's invalid_row_handler. Parsing in one thread, Arrow numbers all records from 1."""
+        text = row.text[:VALUE_MAX_CHARACTERS].replace(NOT_UTF8, "\ufffd")
+        self._ragged.append(_RaggedRow(cast(int, row.number), row.actual_columns, text))
         return "skip"
 
     def of_next(self, count: int) -> pl.Series:
-        """Numbers of the next `count` records that are not ragged; passes the ragged ones between and right after them."""
+        """Numbers of the next `count` records that are not ragged; passes those between and right after them."""
         runs = [pl.Series([], dtype=pl.Int64)]
         while True:
             run = min(count, self._ragged[0].number - self.next_number) if self._ragged else count
@@ -128,5 +132,5 @@ def _field(position: int) -> str:
 def _not_csv(arrow_message: str, rows_done: int) -> str:
     """What to tell the caller when Arrow gives up."""
     if "straddling" in arrow_message:
-        return f"has a record of more than {BLOCK_BYTES:,} bytes after row {rows_done:,}; is a quotation mark never closed?"
+        return f"has a record beyond {BLOCK_BYTES:,} bytes after row {rows_done:,}; is a quotation mark never closed?"
     return f"cannot be read as CSV after row {rows_done:,}: {arrow_message.partition(chr(10))[0]}"

@@ -36,7 +36,7 @@ def read_header(path: Path) -> CsvHeader:
         raise DatasetError(path, "is empty; a CSV file without rows still has a header")
     end = _header_end(start)
     if end == HEADER_MAX_BYTES:
-        raise DatasetError(path, f"has a header of more than {HEADER_MAX_BYTES:,} bytes; is it a CSV file with a header?")
+        raise DatasetError(path, f"has a header of more than {HEADER_MAX_BYTES:,} bytes; is it a CSV file?")
     try:
         text = without_byte_order_mark(start[:end]).decode()
     except UnicodeDecodeError as error:
@@ -44,7 +44,7 @@ def read_header(path: Path) -> CsvHeader:
     if "\x00" in text:
         raise DatasetError(path, "has NUL characters in its header; save it as UTF-8 text")
     try:
-        records = [names for names in csv.reader(io.StringIO(text, newline=""), strict=True) if names]
+        records = [names for names in csv.reader(io.StringIO(text, newline=""), strict=True) if "".join(names).strip()]
     except csv.Error as error:
         raise DatasetError(path, f"has a header that is not CSV: {error}") from error
     if not records:

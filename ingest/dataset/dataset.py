@@ -9,7 +9,6 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 
-from engine.errors import DatasetError
 from ingest.dataset.bad_rows import BadRows, StopAtFirstBadRow
 from ingest.dataset.columns import ROW_NUMBER, TABLES, Table
 from ingest.dataset.folder import FolderContents, TableSource, read_folder
@@ -55,8 +54,8 @@ def _open_files(source: TableSource, extra_columns: ExtraColumns) -> list[TableF
 class Dataset:
     """The tables of a dataset folder. Made by `open_dataset`.
 
-    `failure` is the exception that ended a reader, if one did. Whoever hands a reader to another library must look at it:
-    through Arrow's C stream interface an exception arrives as text, so that the library raises an error of its own.
+    `failure` is the exception that ended a reader, if one did. Whoever hands a reader to another library raises it anew
+    when that library fails: through Arrow's C stream interface an exception arrives as text, within the library's own.
     """
 
     def __init__(
@@ -113,7 +112,7 @@ class Dataset:
                 self._count(table.name, frame.height, len(bad_rows))
                 for bad_row in bad_rows:
                     self._bad_rows.take(bad_row)
-                last_row = max(last_row, *(row.row for row in bad_rows[-1:]), *records.rows[-1:])
+                last_row = max(last_row, records.last_row)
                 yield frame.with_columns(pl.col(ROW_NUMBER) + rows_before)
                 self._report(file.path, records.bytes_done)
             rows_before += last_row

@@ -35,51 +35,51 @@ def read_folder(folder: Path) -> FolderContents:
 
     Raises: DatasetError if it cannot be read, holds no table at all, or holds one table twice.
     """
+    try:
+        return _contents(folder, sorted(folder.iterdir()))
+    except FileNotFoundError as error:
+        raise DatasetError(folder, f"does not exist; give a folder that holds {_expected()}") from error
+    except NotADirectoryError as error:
+        raise DatasetError(folder, f"is not a folder; give a folder that holds {_expected()}") from error
+    except OSError as error:
+        raise DatasetError(error.filename or folder, f"cannot be read: {error.strerror}") from error
+
+
+def _contents(folder: Path, entries: list[Path]) -> FolderContents:
+    """The tables among the entries of a folder. Raises: DatasetError, OSError."""
     found: dict[str, list[Path]] = {name: [] for name in TABLES}
     ignored = []
-    for entry in _entries(folder):
+    for entry in entries:
         suffix = entry.suffix if entry.suffix in FORMATS else ""
         name = entry.name.removesuffix(suffix)
         if name in TABLES and (suffix or entry.is_dir()):
             found[name].append(entry)
         else:
             ignored.append(entry.name)
-    for name, entries in found.items():
-        if len(entries) > 1:
-            names = " and ".join(entry.name for entry in entries)
+    for name, same_table in found.items():
+        if len(same_table) > 1:
+            names = " and ".join(entry.name for entry in same_table)
             raise DatasetError(folder, f"holds the table {name} more than once: {names}; keep one of them")
-    sources = {name: _source(name, entries[0]) for name, entries in found.items() if entries}
+    sources = {name: _source(name, same_table[0]) for name, same_table in found.items() if same_table}
     if not sources:
         raise DatasetError(folder, _no_tables(ignored))
     return FolderContents(sources, tuple(ignored))
 
 
-def _entries(folder: Path) -> list[Path]:
-    """What is in a folder, by name. Raises: DatasetError if it cannot be listed."""
-    if not folder.exists():
-        raise DatasetError(folder, f"does not exist; give a folder that holds {_expected()}")
-    if not folder.is_dir():
-        raise DatasetError(folder, f"is not a folder; give a folder that holds {_expected()}")
-    try:
-        return sorted(folder.iterdir())
-    except OSError as error:
-        raise DatasetError(folder, f"cannot be read: {error.strerror}") from error
-
-
 def _source(name: str, entry: Path) -> TableSource:
-    """The files of a table. Raises: DatasetError if it is a folder that holds anything but Parquet parts."""
+    """The files of a table. Raises: DatasetError if it is a folder of anything but Parquet parts; OSError."""
     if not entry.is_dir():
         return TableSource(name, entry.suffix, (entry,))
     if entry.suffix not in {"", PARTS_SUFFIX}:
         raise DatasetError(entry, f"is a folder; only {PARTS_SUFFIX} parts can be in one, so name it {name}")
     parts = []
-    for part in _entries(entry):
+    for part in sorted(entry.iterdir()):
         if part.name.startswith((".", "_")):  # what writers leave besides the parts: _SUCCESS, .part.crc, _temporary
             continue
         if part.suffix == PARTS_SUFFIX and not part.is_dir():
             parts.append(part)
         elif part.is_dir() or part.suffix in FORMATS:
-            raise DatasetError(part, f"is not a part of {name}: a folder of parts holds {PARTS_SUFFIX} files and no folders")
+            raise DatasetError(part, f"is no part of {name}: put {PARTS_SUFFIX} files and no folders into {entry.name}")
     if not parts:
         raise DatasetError(entry, f"holds no {PARTS_SUFFIX} parts; add them, or remove the folder")
     return TableSource(name, PARTS_SUFFIX, tuple(parts))

@@ -38,7 +38,7 @@ def matched_columns(
     missing = known.keys() - {stripped(name) for name in names}
     required = [column.name for column in table.columns if column.required and column.name in missing]
     if complete and required:
-        raise DatasetError(file, f"has no column {' and no column '.join(required)}, which every row of {table.name} needs")
+        raise DatasetError(file, f"has no column {' and no '.join(required)}, which every row of {table.name} needs")
     return {name: known[stripped(name)] for name in names if stripped(name) in known}
 
 

@@ -17,7 +17,7 @@ from ingest.dataset.encoding import refuse_utf16, without_byte_order_mark
 from ingest.dataset.header import matched_columns
 from ingest.dataset.records import ExtraColumns, Records
 
-LINES_AT_ONCE = 500  # their objects fit into the processor's cache, and more would cost half as much time again
+LINES_AT_ONCE = 500  # so few that their objects stay in the processor's cache until they are taken apart
 BLOCK_BYTES = 4 * 1024 * 1024
 LINE_MAX_BYTES = 64 * 1024 * 1024
 
@@ -59,7 +59,7 @@ class JsonlFile:
                         yield lines, bytes_done
                     begun.append(rest)
                     if sum(map(len, begun)) > LINE_MAX_BYTES:
-                        raise DatasetError(self.path, f"has a line of more than {LINE_MAX_BYTES:,} bytes; split the file into lines")
+                        raise DatasetError(self.path, f"has a line of more than {LINE_MAX_BYTES:,} bytes; is it JSONL?")
         except OSError as error:
             raise DatasetError(self.path, f"cannot be read: {error.strerror}") from error
         last = b"".join(begun)
@@ -88,7 +88,7 @@ class JsonlFile:
     def _objects(
         self, lines: list[bytes], first_number: int, bad_rows: list[BadRow]
     ) -> tuple[Iterable[int], list[dict[str, Any]]]:
-        """The objects among the lines, with their line numbers; adds a bad row for each other line that is not blank."""
+        """The objects among the lines, with their line numbers; adds a bad row for each other, unless it is blank."""
         try:
             objects = list(map(orjson.loads, lines))
             if set(map(type, objects)) == {dict}:
@@ -134,7 +134,7 @@ class _Keys:
         self._met: set[str] = set()
 
     def meet(self, numbers: Iterable[int], objects: list[dict[str, Any]]) -> None:
-        """Learn the keys of some objects. Raises: DatasetError, which names the row, for one that is unknown or there twice."""
+        """Learn the keys of some objects. Raises: DatasetError with the row of a key that is unknown or there twice."""
         new = set[str]().union(*objects) - self._met
         if not new:
             return

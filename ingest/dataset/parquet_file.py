@@ -69,6 +69,7 @@ def _batch_rows(metadata: Any) -> int:
 
 
 def _unreadable(path: Path, error: Exception) -> DatasetError:
-    """The error for a file that Arrow cannot read."""
-    cause = (getattr(error, "strerror", None) or str(error)).partition("\n")[0]
-    return DatasetError(path, f"cannot be read as Parquet: {cause}; write it again")
+    """The error for a file that the system or Arrow cannot read."""
+    if isinstance(error, OSError) and error.strerror:
+        return DatasetError(path, f"cannot be read: {error.strerror}")
+    return DatasetError(path, f"cannot be read as Parquet: {str(error).partition(chr(10))[0]}; write it again")

@@ -28,6 +28,11 @@ class Records:
     bad_rows: Sequence[BadRow]
     bytes_done: int
 
+    @property
+    def last_row(self) -> int:
+        """The number of the last record, bad ones included; 0 if there is none."""
+        return max([*self.rows.tail(1), *(bad_row.row for bad_row in self.bad_rows)], default=0)
+
 
 class TableFile(Protocol):
     """One file of a table. Making it checks what the file says about its columns; it holds no open file."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -24,7 +25,7 @@ def nested_problem(given: pa.DataType) -> str | None:
     return None
 
 
-def json_of_nested(array: pa.Array) -> pl.Series:
+def json_of_nested(array: pa.Array[Any]) -> pl.Series:
     """Text column of JSON, null where the array is null; NaN and infinities come out as such, which is not valid JSON.
 
     Raises: pa.ArrowInvalid if a text inside is not UTF-8.
@@ -54,7 +55,7 @@ def _holds_map(given: pa.DataType) -> bool:
     return pa.types.is_map(given) or any(map(_holds_map, _inner_types(given)))
 
 
-def _holds_non_finite(array: pa.Array) -> bool:
+def _holds_non_finite(array: Any) -> bool:
     """Whether there is NaN or an infinity in it, which polars writes as null."""
     if pa.types.is_floating(array.type):
         return pc.all(pc.is_finite(array)).as_py() is False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -31,11 +32,11 @@ def is_arrow_text(given: pa.DataType) -> bool:
     return pa.types.is_null(given) or given in _BYTES_OF
 
 
-def text_of_arrow(array: pa.Array) -> pl.Series:
+def text_of_arrow(array: pa.Array[Any]) -> pl.Series:
     """Text column of an `is_arrow_text` array; what is not UTF-8 in it becomes NOT_UTF8."""
     if pa.types.is_null(array.type):
         return pl.Series(pl.from_arrow(array))
-    if pa.types.is_dictionary(array.type):
+    if isinstance(array, pa.DictionaryArray):
         array = array.dictionary_decode()
     encoded = pl.Series(pl.from_arrow(array.view(_BYTES_OF[array.type])))
     try:

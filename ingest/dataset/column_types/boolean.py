@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import NoneType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import polars as pl
 import pyarrow as pa
@@ -28,7 +28,7 @@ class Boolean(ColumnType):
             return None
         return f"is {given}, but must be {self.wanted_in_parquet}"
 
-    def raw_from_parquet(self, array: pa.Array) -> pl.Series:
+    def raw_from_parquet(self, array: pa.Array[Any]) -> pl.Series:
         """A Boolean column."""
         return pl.Series(pl.from_arrow(array))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from types import NoneType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import polars as pl
 import pyarrow as pa
@@ -12,7 +12,14 @@ import pyarrow as pa
 from ingest.dataset.column_types.arrow_text import is_arrow_text, text_of_arrow
 from ingest.dataset.column_types.conversion import Conversion
 
-JSON_NAMES = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "an array", dict: "an object"}
+JSON_NAMES = {
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    str: "text",
+    list: "an array",
+    dict: "an object",
+}
 
 
 class ColumnType(ABC):
@@ -36,7 +43,7 @@ class ColumnType(ABC):
         """What is wrong with a Parquet column of type `given`, or None."""
         return None if is_arrow_text(given) else f"is {given}, but must be {self.wanted_in_parquet}"
 
-    def raw_from_parquet(self, array: pa.Array) -> pl.Series:
+    def raw_from_parquet(self, array: pa.Array[Any]) -> pl.Series:
         """The raw column of a Parquet column that has no `parquet_problem`."""
         return text_of_arrow(array)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-# Stands for a byte that is not UTF-8. It begins with NUL, which no column type takes, so a value with it is always refused.
+# Stands for bytes that are not UTF-8. It begins with NUL, which no column type takes: a value with it is refused.
 NOT_UTF8 = "\x00\ufffd"
 
 

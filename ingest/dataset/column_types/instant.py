@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import polars as pl
 import pyarrow as pa
@@ -37,10 +37,10 @@ class Instant(ColumnType):
         if is_arrow_text(given) or (pa.types.is_timestamp(given) and given.tz is not None):
             return None
         if pa.types.is_timestamp(given) or pa.types.is_date(given):
-            return f"is {given}, which has no time zone; write it as a timestamp with a time zone (UTC), or as RFC 3339 text"
+            return f"is {given}, which has no time zone; write a timestamp with a time zone (UTC), or RFC 3339 text"
         return f"is {given}, but must be {self.wanted_in_parquet}"
 
-    def raw_from_parquet(self, array: pa.Array) -> pl.Series:
+    def raw_from_parquet(self, array: pa.Array[Any]) -> pl.Series:
         """A Datetime column in UTC without a zone, or a text column."""
         if is_arrow_text(array.type):
             return text_of_arrow(array)

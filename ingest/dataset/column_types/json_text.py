@@ -8,7 +8,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import orjson
 import polars as pl
@@ -70,7 +70,7 @@ class JsonText(ColumnType):
             return f"is {given}, but must be {self.wanted_in_parquet}"
         return nested_problem(given)
 
-    def raw_from_parquet(self, array: pa.Array) -> pl.Series:
+    def raw_from_parquet(self, array: pa.Array[Any]) -> pl.Series:
         """A text column."""
         if isinstance(array, pa.ExtensionArray):
             array = array.storage
@@ -126,7 +126,7 @@ class JsonText(ColumnType):
 
 
 def _normalised_token(token: re.Match[str]) -> str:
-    """A string of a valid document, with its quotes, in NFC; as it was if it is that already. Raises: RefusedValueError."""
+    """A string of a valid document, with its quotes, in NFC, and else as it was. Raises: RefusedValueError."""
     text = json.loads(token[0])
     if "\x00" in text:
         raise RefusedValueError("holds a NUL character in a string; remove it")

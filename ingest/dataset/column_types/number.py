@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 from types import NoneType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import polars as pl
 import pyarrow as pa
@@ -29,9 +29,11 @@ class _NumberColumn(ColumnType):
     def parquet_problem(self, given: pa.DataType) -> str | None:
         """None for integers, floats and decimals, and for a column of nothing but nulls."""
         known = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_null)
-        return None if any(is_known(given) for is_known in known) else f"is {given}, but must be {self.wanted_in_parquet}"
+        if any(is_known(given) for is_known in known):
+            return None
+        return f"is {given}, but must be {self.wanted_in_parquet}"
 
-    def raw_from_parquet(self, array: pa.Array) -> pl.Series:
+    def raw_from_parquet(self, array: pa.Array[Any]) -> pl.Series:
         """A numeric column; of decimals the column of their numerals, which loses no digit."""
         if pa.types.is_decimal(array.type):
             array = array.cast(pa.large_string())

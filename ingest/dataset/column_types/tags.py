@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import chain
 from types import NoneType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import polars as pl
 import pyarrow as pa
@@ -28,19 +28,18 @@ class Tags(ColumnType):
     stored: ClassVar[pl.DataType] = pl.List(pl.String())
     json_types: ClassVar[frozenset[type]] = frozenset({list})
 
-    def parquet_problem(self, given: pa.DataType) -> str | None:
+    def parquet_problem(self, given: Any) -> str | None:
         """None for lists of text, and for a column of nothing but nulls."""
         if pa.types.is_null(given) or (_is_list(given) and is_arrow_text(given.value_type)):
             return None
         return f"is {given}, but must be {self.wanted_in_parquet}"
 
-    def raw_from_parquet(self, array: pa.Array) -> pl.Series:
+    def raw_from_parquet(self, array: Any) -> pl.Series:
         """A list column."""
         if pa.types.is_null(array.type):
             return pl.Series(pl.from_arrow(array))
-        array = array.cast(pa.large_list(array.type.value_type))
-        checked = text_of_arrow(array.values)  # what polars gets must be UTF-8
-        return pl.Series(pl.from_arrow(pa.LargeListArray.from_arrays(array.offsets, checked.to_arrow())))
+        lists = array.cast(pa.large_list(array.type.value_type))
+        return _lists_of(lists, text_of_arrow(lists.values))  # what polars gets must be UTF-8
 
     def json_problem(self, value: object) -> str | None:
         """None for an array of text."""
@@ -72,11 +71,16 @@ class Tags(ColumnType):
 
 def _normalised_lists(lists: pl.Series) -> pl.Series:
     """The lists with every text in NFC: all texts at once, for a call per list would take a hundred times as long."""
-    array = lists.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
-    texts = normalised(pl.Series(pl.from_arrow(array.values)))
+    array: Any = lists.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+    return _lists_of(array, normalised(pl.Series(pl.from_arrow(array.values))))
+
+
+def _lists_of(shape: Any, texts: pl.Series) -> pl.Series:
+    """List column with the nulls and lengths of `shape`, a LargeListArray, and with `texts` in place of its values."""
     flat = texts.to_arrow(compat_level=pl.CompatLevel.oldest())
-    normalised_lists = pl.Series(pl.from_arrow(pa.LargeListArray.from_arrays(array.offsets, flat)))
-    return pl.select(pl.when(lists.is_not_null()).then(normalised_lists)).to_series()
+    lists = pl.Series(pl.from_arrow(pa.LargeListArray.from_arrays(shape.offsets, flat)))
+    present = pl.Series(pl.from_arrow(shape.is_valid()))
+    return pl.select(pl.when(present).then(lists)).to_series()
 
 
 def _is_list(given: pa.DataType) -> bool:

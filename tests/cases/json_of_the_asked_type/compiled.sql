@@ -1,32 +1,32 @@
--- Who is in which segment at 2026-06-01 12:00:00: one row per contact, one column per segment.
+-- The fields of the contacts: one row per contact.
 SELECT
   c.contact_id,
-  (
+  COALESCE(
+    CASE
+      WHEN JSON_TYPE(c.custom_json_1, '/plan/tier') IN ('BIGINT', 'UBIGINT', 'HUGEINT', 'UHUGEINT', 'DOUBLE')
+      THEN TRY_CAST(JSON_EXTRACT_STRING(c.custom_json_1, '/plan/tier') AS DOUBLE)
+    END >= 2,
+    FALSE
+  ) AS condition_1,
+  COALESCE(
     COALESCE(
-      CASE
-        WHEN JSON_TYPE(c.custom_json_1, '/plan/tier') IN ('BIGINT', 'UBIGINT', 'HUGEINT', 'UHUGEINT', 'DOUBLE')
-        THEN TRY_CAST(JSON_EXTRACT_STRING(c.custom_json_1, '/plan/tier') AS DOUBLE)
-      END >= 2,
-      FALSE
-    )
-    OR COALESCE(
-      COALESCE(
-        LIST_HAS_ANY(
-          LIST_TRANSFORM(
-            TRY_CAST(CASE
-              WHEN NOT JSON_EXTRACT_STRING(c.custom_json_1, '/plan/tags') IS NULL
-              THEN JSON_EXTRACT(c.custom_json_1, '/plan/tags')
-            END AS JSON[]),
-            LAMBDA element : CASE
-              WHEN JSON_TYPE(element, '') = 'VARCHAR'
-              THEN JSON_EXTRACT_STRING(element, '')
-            END
-          ),
-          ['x']
+      LIST_HAS_ANY(
+        LIST_TRANSFORM(
+          TRY_CAST(CASE
+            WHEN NOT JSON_EXTRACT_STRING(c.custom_json_1, '/plan/tags') IS NULL
+            THEN JSON_EXTRACT(c.custom_json_1, '/plan/tags')
+          END AS JSON[]),
+          LAMBDA element : CASE
+            WHEN JSON_TYPE(element, '') = 'VARCHAR'
+            THEN JSON_EXTRACT_STRING(element, '')
+          END
         ),
-        FALSE
+        ['x']
       ),
       FALSE
-    )
-  ) AS "json_of_the_asked_type"
+    ),
+    FALSE
+  ) AS condition_2
 FROM contacts AS c;
+
+-- json_of_the_asked_type = condition_1 OR condition_2

@@ -32,34 +32,36 @@ FROM (VALUES
     CAST('2026-05-25 13:30:00' AS TIMESTAMP)
   )) AS edges(zone_id, window_1_start, window_1_end, window_2_start, window_2_end);
 
--- One pass over click_email events from 2026-03-07 13:00:00 before 2026-03-09 04:00:00: one row per contact that has any.
--- fact_1: number of click_email events in each contact's own days, from 2026-03-07 13:00:00 before 2026-03-09 04:00:00
-CREATE OR REPLACE TEMPORARY TABLE events_1_click_email AS
-SELECT
-  e.contact_id,
-  COUNT(*) FILTER(WHERE
-    e.occurred_at >= z.window_1_start AND e.occurred_at < z.window_1_end) AS fact_1
-FROM timeline AS e
-JOIN contacts AS c
-  ON c.contact_id = e.contact_id
-JOIN zone_edges AS z
-  ON z.zone_id = c.zone_id
-WHERE
-  e.kind = 'click_email'
-  AND e.occurred_at >= CAST('2026-03-07 13:00:00' AS TIMESTAMP)
-  AND e.occurred_at < CAST('2026-03-09 04:00:00' AS TIMESTAMP)
-GROUP BY
-  e.contact_id;
-
--- Who is in which segment at 2026-06-01 12:00:00: one row per contact, one column per segment.
+-- The fields of the contacts: one row per contact.
 SELECT
   c.contact_id,
-  (
-    COALESCE(events_1_click_email.fact_1, 0) = 1
-    OR COALESCE(c.created_at >= z.window_2_start AND c.created_at < z.window_2_end, FALSE)
-  ) AS "local_days_of_each_contact"
+  COALESCE(c.created_at >= z.window_2_start AND c.created_at < z.window_2_end, FALSE) AS condition_2
 FROM contacts AS c
-LEFT JOIN events_1_click_email
-  ON events_1_click_email.contact_id = c.contact_id
 JOIN zone_edges AS z
   ON z.zone_id = c.zone_id;
+
+-- One pass over click_email events from 2026-03-07 13:00:00 before 2026-03-09 04:00:00: one row per contact that has any.
+-- fact_1: number of click_email events in each contact's own days, from 2026-03-07 13:00:00 before 2026-03-09 04:00:00
+WITH facts AS (
+  SELECT
+    e.contact_id,
+    COUNT(*) FILTER(WHERE
+      e.occurred_at >= z.window_1_start AND e.occurred_at < z.window_1_end) AS fact_1
+  FROM timeline AS e
+  JOIN contacts AS c
+    ON c.contact_id = e.contact_id
+  JOIN zone_edges AS z
+    ON z.zone_id = c.zone_id
+  WHERE
+    e.kind = 'click_email'
+    AND e.occurred_at >= CAST('2026-03-07 13:00:00' AS TIMESTAMP)
+    AND e.occurred_at < CAST('2026-03-09 04:00:00' AS TIMESTAMP)
+  GROUP BY
+    e.contact_id
+)
+SELECT
+  facts.contact_id,
+  facts.fact_1 = 1 AS condition_1
+FROM facts;
+
+-- local_days_of_each_contact = condition_1 OR condition_2

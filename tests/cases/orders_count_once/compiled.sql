@@ -1,42 +1,41 @@
 -- One pass over custom_event.order events from 2026-05-29 22:00:00 up to 2026-06-01 12:00:00: one row per contact that has any.
 -- fact_1: number of custom_event.order events from 2026-05-29 22:00:00 up to 2026-06-01 12:00:00
-CREATE OR REPLACE TEMPORARY TABLE events_1_custom_event_order AS
+WITH facts AS (
+  SELECT
+    e.contact_id,
+    COUNT(*) AS fact_1
+  FROM (
+    SELECT
+      x.contact_id,
+      x.occurred_at,
+      CAST(NULL AS TEXT) AS template_id,
+      x.properties
+    FROM custom_events AS x
+    WHERE
+      x.event_name = 'order'
+      AND (
+        x.deleted_at IS NULL
+        OR x.deleted_at >= CAST('2026-06-01 12:00:00.000001' AS TIMESTAMP)
+      )
+    UNION ALL
+    SELECT
+      x.contact_id,
+      x.occurred_at,
+      x.template_id,
+      x.properties
+    FROM timeline AS x
+    WHERE
+      x.kind = 'custom_event.order'
+  ) AS e
+  WHERE
+    e.occurred_at >= CAST('2026-05-29 22:00:00' AS TIMESTAMP)
+    AND e.occurred_at <= CAST('2026-06-01 12:00:00' AS TIMESTAMP)
+  GROUP BY
+    e.contact_id
+)
 SELECT
-  e.contact_id,
-  COUNT(*) AS fact_1
-FROM (
-  SELECT
-    x.contact_id,
-    x.occurred_at,
-    CAST(NULL AS TEXT) AS template_id,
-    x.properties
-  FROM custom_events AS x
-  WHERE
-    x.event_name = 'order'
-    AND (
-      x.deleted_at IS NULL
-      OR x.deleted_at >= CAST('2026-06-01 12:00:00.000001' AS TIMESTAMP)
-    )
-  UNION ALL
-  SELECT
-    x.contact_id,
-    x.occurred_at,
-    x.template_id,
-    x.properties
-  FROM timeline AS x
-  WHERE
-    x.kind = 'custom_event.order'
-) AS e
-WHERE
-  e.occurred_at >= CAST('2026-05-29 22:00:00' AS TIMESTAMP)
-  AND e.occurred_at <= CAST('2026-06-01 12:00:00' AS TIMESTAMP)
-GROUP BY
-  e.contact_id;
+  facts.contact_id,
+  facts.fact_1 = 2 AS condition_1
+FROM facts;
 
--- Who is in which segment at 2026-06-01 12:00:00: one row per contact, one column per segment.
-SELECT
-  c.contact_id,
-  COALESCE(events_1_custom_event_order.fact_1, 0) = 2 AS "orders_count_once"
-FROM contacts AS c
-LEFT JOIN events_1_custom_event_order
-  ON events_1_custom_event_order.contact_id = c.contact_id;
+-- orders_count_once = condition_1

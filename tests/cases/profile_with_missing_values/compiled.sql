@@ -1,10 +1,8 @@
--- Who is in which segment at 2026-06-01 12:00:00: one row per contact, one column per segment.
+-- The fields of the contacts: one row per contact.
 SELECT
   c.contact_id,
-  NOT (
-    COALESCE(c.country = 'US', FALSE)
-  )
-  AND NOT (
-    COALESCE(CONTAINS(LOWER(c.country), 'f'), FALSE)
-  ) AS "profile_with_missing_values"
+  COALESCE(c.country = 'US', FALSE) AS condition_1,
+  COALESCE(CONTAINS(LOWER(c.country), 'f'), FALSE) AS condition_2
 FROM contacts AS c;
+
+-- profile_with_missing_values = NOT condition_1 AND NOT condition_2
