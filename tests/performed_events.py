@@ -53,11 +53,6 @@ class Translation:
     belongs: Mapping[tuple[str, str], bool] = field(default_factory=dict)  # (segment id, e-mail) -> whether a member
     sizes: Mapping[str, int] = field(default_factory=dict)  # segment id -> number of members
 
-    @property
-    def as_of(self) -> datetime:
-        """The instant of evaluation."""
-        return datetime.fromisoformat(self.world["as_of"])
-
 
 def translated(case: Json, *, at_rel_now_ms: int = 0) -> Translation:
     """The case, at its `now` or some milliseconds from it. Raises: UntranslatableError."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
 from functools import cache
+from math import floor
 from typing import Any, TypeGuard
 from zoneinfo import ZoneInfo
 
@@ -66,7 +67,10 @@ class Question:
 
 def members(segment: dict[str, Any], world: dict[str, Any], *, as_of: datetime | None = None) -> set[str]:
     """E-mails (trimmed, lower-cased) of the contacts that match the segment at `as_of`."""
+    world, segment = nfc_throughout(world), nfc_throughout(segment)
     contacts = {email_of(row): row for row in world.get("contacts") or []}
+    for table in ("timeline", "custom_events", "subscriptions"):
+        world = world | {table: [row for row in world.get(table) or [] if email_of(row) in contacts]}
     at = (as_of or required_instant(world["as_of"])).astimezone(UTC)
     workspace_zone = world.get("timezone") or "UTC"
     segment_zone = segment.get("timezone") or workspace_zone
@@ -77,6 +81,19 @@ def members(segment: dict[str, Any], world: dict[str, Any], *, as_of: datetime |
 def email_of(row: Row) -> str:
     email: str = row["email"]
     return email.strip().lower()
+
+
+def nfc_throughout(value: Any) -> Any:
+    """The value with every text in it, keys too, in Unicode NFC."""
+    match value:
+        case str():
+            return unicodedata.normalize("NFC", value)
+        case list():
+            return [nfc_throughout(item) for item in value]
+        case dict():
+            return {nfc_throughout(key): nfc_throughout(item) for key, item in value.items()}
+        case _:
+            return value
 
 
 def node_members(node: Row, question: Question) -> set[str]:
@@ -138,7 +155,7 @@ def value_at(document: object, path: list[str]) -> object:
     for step in path:
         if isinstance(value, dict) and step in value:
             value = value[step]
-        elif isinstance(value, list) and re.fullmatch("[0-9]+", step) and int(step) < len(value):
+        elif isinstance(value, list) and re.fullmatch("0|[1-9][0-9]*", step) and int(step) < len(value):
             value = value[int(step)]
         else:
             return None
@@ -177,10 +194,10 @@ def positive_holds(value: object, test: str, asked: Row, email: str, question: Q
 
 
 def array_holds(value: object, asked: Row) -> bool:
-    strings = {nfc(text) for text in asked.get("string_values") or []}
+    strings = set(asked.get("string_values") or [])
     numbers = {float(number) for number in asked.get("number_values") or []}
     for element in value if isinstance(value, list) else []:
-        if isinstance(element, str) and nfc(element) in strings:
+        if isinstance(element, str) and element in strings:
             return True
         if is_number(element) and float(element) in numbers:
             return True
@@ -189,15 +206,11 @@ def array_holds(value: object, asked: Row) -> bool:
 
 def string_holds(value: str, test: str, asked_values: list[str]) -> bool:
     if test == "equals":
-        return nfc(value) in {nfc(asked) for asked in asked_values}
+        return value in asked_values
     if test == "contains":
         return any(lower(asked) in lower(value) for asked in asked_values)
     (asked,) = asked_values
     return COMPARISONS[test](value, asked)
-
-
-def nfc(text: str) -> str:
-    return unicodedata.normalize("NFC", text)
 
 
 def lower(text: str) -> str:
@@ -234,15 +247,22 @@ def side_of(instant: datetime, asked: str, zone: ZoneInfo) -> int:
     """-1 before the asked instant or local day, 0 at or within it, 1 after it."""
     if DATE_TEXT.fullmatch(asked):
         day = date.fromisoformat(asked)
-        if instant < day_start(day, zone):
-            return -1
-        return 1 if instant >= day_end(day, zone) else 0
+        if is_within(instant, day, zone):
+            return 0
+        return -1 if instant < day_start(day, zone) else 1
     exact = required_instant(asked)
     return (instant > exact) - (instant < exact)
 
 
-def day_end(day: date, zone: ZoneInfo) -> datetime:
-    return LAST_INSTANT if day == date.max else day_start(day + timedelta(days=1), zone)
+def day_end(day: date, zone: ZoneInfo) -> datetime | None:
+    """Where the next day starts; None after the last day of the calendar."""
+    return None if day == date.max else day_start(day + timedelta(days=1), zone)
+
+
+def is_within(instant: datetime, day: date, zone: ZoneInfo) -> bool:
+    """Whether the day has begun, and the next one has not."""
+    end = day_end(day, zone)
+    return day_start(day, zone) <= instant and (end is None or instant < end)
 
 
 @cache
@@ -291,7 +311,10 @@ def instant_of(text: str) -> datetime | None:
     except ValueError:
         return None
     offset = timedelta(hours=int(offset_hours or 0), minutes=int(offset_minutes or 0))
-    return moved(local, offset if sign == "-" else -offset)
+    try:
+        return local + (offset if sign == "-" else -offset)
+    except OverflowError:  # it lies in another year than 1 to 9999
+        return None
 
 
 def required_instant(text: str) -> datetime:
@@ -398,8 +421,7 @@ def goal_event_holds(row: Row, condition: Row, question: Question) -> bool:
 
 def goal_holds(values: list[float | None], condition: Row) -> bool:
     """Whether the aggregate over one contact's goal values is as asked, in exact arithmetic."""
-    # round() takes halves to the even digit
-    exact = [round(Fraction(repr(value)), 9) for value in values if value is not None]
+    exact = [to_nine_decimals(Fraction(repr(value))) for value in values if value is not None]
     aggregates: dict[str, Callable[[], Fraction]] = {
         "count": lambda: Fraction(len(values)),
         "sum": lambda: sum(exact, Fraction(0)),
@@ -414,6 +436,12 @@ def goal_holds(values: list[float | None], condition: Row) -> bool:
     if condition["operator"] == "between":
         return asked <= aggregate <= Fraction(repr(condition["value_2"]))
     return COMPARISONS[condition["operator"]](aggregate, asked)
+
+
+def to_nine_decimals(value: Fraction) -> Fraction:
+    """The nearest of the values with nine decimals; of two as near, the one further from zero."""
+    size = floor(abs(value) * 10**9 + Fraction(1, 2))
+    return Fraction(size if value > 0 else -size, 10**9)
 
 
 def contact_list_members(condition: Row, question: Question) -> set[str]:

@@ -162,6 +162,15 @@ def test_a_negative_on_traits_leaves_out_who_never_identified() -> None:
     assert found_in({"type": "Trait", "path": "age", "operator": {"type": "NotExists"}}) == {"once"}
 
 
+def test_an_email_must_be_of_the_template_that_is_asked_for() -> None:
+    opened = {"type": "track", "event": "DFEmailOpened", "t_rel_now_ms": -1000}
+    events = [
+        opened | {"user_id": user_id, "message_id": user_id, "properties": {"templateId": template_id}}
+        for user_id, template_id in (("asked", "t1"), ("other", "t2"))
+    ]
+    assert found_in({"type": "Email", "event": "DFEmailOpened", "templateId": "t1"}, events) == {"asked"}
+
+
 def test_the_last_of_several_events_is_refused() -> None:
     with pytest.raises(UntranslatableError, match="the last of several events"):
         found_in({"type": "LastPerformed", "event": "A b", "hasProperties": []})

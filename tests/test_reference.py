@@ -71,15 +71,22 @@ def test_the_judge_finds_the_members_of_all_base_cases() -> None:
         ("Asia/Kathmandu", "2026-06-01", "2026-05-31T18:15:00Z", 24),
         ("America/New_York", "0001-01-01", "0001-01-01T04:56:02Z", 24),
         ("Asia/Kathmandu", "0001-01-01", "0001-01-01T00:00:00Z", 18 + 18 / 60 + 44 / 3600),
-        ("Asia/Kathmandu", "9999-12-31", "9999-12-30T18:15:00Z", 29.75),
     ],
 )
 def test_local_days_start_and_end_where_the_clock_says(zone_name: str, day: str, starts_at: str, hours: float) -> None:
     zone = ZoneInfo(zone_name)
     start = day_start(date.fromisoformat(day), zone)
     assert start == datetime.fromisoformat(starts_at)
-    length = day_end(date.fromisoformat(day), zone) - start
-    assert length.total_seconds() == pytest.approx(hours * 3600, abs=0.001)  # the year 9999 ends a microsecond early
+    end = day_end(date.fromisoformat(day), zone)
+    assert end is not None
+    assert (end - start).total_seconds() == pytest.approx(hours * 3600)
+
+
+def test_the_last_day_of_the_calendar_has_no_end() -> None:
+    assert day_end(date.max, ZoneInfo("Asia/Kathmandu")) is None
+    for instant, answer in [("9999-12-30T18:14:59.999999Z", False), ("9999-12-31T23:59:59.999999Z", True)]:
+        assert holds(instant, "equals", ["9999-12-31"], "Asia/Kathmandu") is answer
+        assert not holds(instant, "gt", ["9999-12-31"], "Asia/Kathmandu")
 
 
 def one_contact(field_value: str, **fields: object) -> Row:
@@ -217,8 +224,8 @@ def test_the_zone_of_a_contact_falls_back_to_the_workspace_not_to_utc() -> None:
     [
         ("2026-06-01t12:00:00.1234569z", "2026-06-01T12:00:00.123456+00:00"),
         ("2026-06-01 12:00:00-09:30", "2026-06-01T21:30:00+00:00"),
-        ("0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00+00:00"),
-        ("9999-12-31T23:59:59-12:00", "9999-12-31T23:59:59.999999+00:00"),
+        ("0001-01-01T00:00:00+14:00", None),
+        ("9999-12-31T23:59:59-12:00", None),
         ("2024-02-29T00:00:00Z", "2024-02-29T00:00:00+00:00"),
         ("2026-02-29T00:00:00Z", None),
         ("2026-06-01T24:00:00Z", None),
@@ -243,7 +250,7 @@ def test_lower_case_is_simple_and_keeps_the_number_of_code_points() -> None:
     [
         ("Zo\u00eb", "equals", ["x", "Zoe\u0308"], True),
         ("Zo\u00eb", "not_equals", ["Zoe\u0308"], False),
-        ("Zo\u00eb", "contains", ["e\u0308"], False),  # only `equals` brings both sides to NFC
+        ("Zo\u00eb", "contains", ["e\u0308"], True),
         ("\uff21", "equals", ["A"], False),  # and not to NFKC
         ("US", "equals", ["us"], False),
         ("US", "contains", ["s"], True),
@@ -367,7 +374,7 @@ def test_a_json_path_reads_keys_and_indexes_and_never_another_type() -> None:
         (["numbers"], "in_array", "json", {"string_values": ["1"]}, False),
         (["numbers"], "in_array", "json", {"string_values": ["2"], "number_values": [1]}, True),
         (["numbers", "1"], "equals", "number", {"number_values": [2**53]}, True),
-        (["numbers", "01"], "equals", "number", {"number_values": [2**53]}, True),
+        (["numbers", "01"], "is_set", "json", {}, False),  # no index has a leading zero
         (["numbers", "0"], "equals", "string", {"string_values": ["1"]}, False),
         (["numbers", "18446744073709551616"], "is_set", "json", {}, False),
         (["one"], "equals", "number", {"number_values": [1]}, False),
@@ -406,7 +413,9 @@ def test_goal_values_are_added_exactly_and_rounded_to_nine_decimals() -> None:
     assert not found(world_of(0.1, 0.2), "sum", "eq", 0.1 + 0.2)
     assert found(world_of(0.1, 0.1, 0.2), "avg", "gte", 0.13333333333333333)
     assert not found(world_of(0.1, 0.1, 0.2), "avg", "lte", 0.13333333333333333)
-    assert found(world_of(0.0000000005), "sum", "eq", 0)  # a half goes to the even digit
+    assert found(world_of(0.0000000005), "sum", "eq", 0.000000001)  # a half goes away from zero
+    assert found(world_of(-0.0000000005), "sum", "eq", -0.000000001)
+    assert found(world_of(0.0000000004), "sum", "eq", 0)
     assert found(world_of(0.0000000015), "sum", "eq", 0.000000002)
     assert not found(world_of(0), "sum", "eq", 0.0000000001)  # what is asked is not rounded
     assert found(world_of(None, 2), "avg", "eq", 2)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
-from engine.compile.sql import call, double, text
+from engine.compile.sql import call, double, instant, text
 from engine.definition.fields import FieldType
+from engine.plan.zones import EARLIEST_AT, LATEST_AT
 
 _NUMBER_TYPES = ("BIGINT", "UBIGINT", "HUGEINT", "UHUGEINT", "DOUBLE")
 _INSTANT_PATTERN = (
@@ -56,16 +57,20 @@ def _any_element(array: exp.Expr, as_type: FieldType, wanted: list[exp.Expr]) ->
 
 
 def _instant_at(document: exp.Expr, pointer: str) -> exp.Expr:
-    """A text that is an RFC 3339 instant, as UTC TIMESTAMP.
+    """A text that is an RFC 3339 instant of the years 1 to 9999, as UTC TIMESTAMP.
 
     The pattern refuses what the cast would accept: no zone, hour 24. Upper case, because the cast knows no `t` or `z`.
     """
-    instant = call("upper", _text_at(document, pointer))
-    aware = exp.TryCast(this=instant, to=exp.DataType.build("timestamptz"))
-    utc = exp.AtTimeZone(this=aware, zone=text("UTC"))
     matches = call("regexp_full_match", _text_at(document, pointer), text(_INSTANT_PATTERN))
     is_instant = exp.and_(_is_type(document, pointer, ("VARCHAR",)), matches)
-    return exp.Case(ifs=[exp.If(this=is_instant, true=utc)])
+    is_in_range = exp.Between(this=_utc(document, pointer), low=instant(EARLIEST_AT), high=instant(LATEST_AT))
+    in_range = exp.Case(ifs=[exp.If(this=is_in_range, true=_utc(document, pointer))])
+    return exp.Case(ifs=[exp.If(this=is_instant, true=in_range)])
+
+
+def _utc(document: exp.Expr, pointer: str) -> exp.Expr:
+    aware = exp.TryCast(this=call("upper", _text_at(document, pointer)), to=exp.DataType.build("timestamptz"))
+    return exp.AtTimeZone(this=aware, zone=text("UTC"))
 
 
 def _at(function: str, document: exp.Expr, pointer: str) -> exp.Expr:

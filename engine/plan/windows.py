@@ -60,13 +60,14 @@ def just_after(at: datetime) -> datetime | None:
 
 def place(timeframe: Timeframe, *, as_of: datetime, zone_name: str) -> Window:
     """The timeframe as seen at `as_of` in a zone."""
-    return Window(
-        _edge_at(timeframe.start, as_of=as_of, zone_name=zone_name),
-        _edge_at(timeframe.end, as_of=as_of, zone_name=zone_name),
-    )
+    start_at = _edge_at(timeframe.start, as_of=as_of, zone_name=zone_name)
+    if timeframe.start is not None and start_at is None:
+        return Window(EARLIEST_AT, EARLIEST_AT)  # it starts later than every instant: nothing lies in it
+    return Window(start_at, _edge_at(timeframe.end, as_of=as_of, zone_name=zone_name))
 
 
 def _edge_at(edge: Edge | None, *, as_of: datetime, zone_name: str) -> datetime | None:
+    """The instant of an edge; None for no edge, and for one that lies later than every instant."""
     match edge:
         case None:
             return None

@@ -8,6 +8,7 @@ from importlib import resources
 from zoneinfo import ZoneInfo
 
 EARLIEST_AT = datetime.min.replace(tzinfo=UTC)
+LATEST_AT = datetime.max.replace(tzinfo=UTC)
 
 _ONE_SECOND = timedelta(seconds=1)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
 from typing import Any
 
@@ -138,13 +138,21 @@ class _Keys:
         new = set[str]().union(*objects) - self._met
         if not new:
             return
-        self._met |= new
         try:
-            names = sorted(self._met)
-            self.columns = matched_columns(self._path, names, self._table, self._extra_columns, complete=False)
-        except DatasetError as error:
-            row = next(number for number, found in zip(numbers, objects, strict=True) if not new.isdisjoint(found))
-            raise DatasetError(self._path, f"row {row} {error.problem}") from error
+            self._learn(new)
+        except DatasetError:
+            for number, found in zip(numbers, objects, strict=True):  # which row was it?
+                try:
+                    self._learn(found.keys())
+                except DatasetError as error:
+                    raise DatasetError(self._path, f"row {number} {error.problem}") from error
+            raise
+
+    def _learn(self, keys: Set[str]) -> None:
+        """Learn some keys. Raises: DatasetError."""
+        names = sorted(self._met | keys)
+        self.columns = matched_columns(self._path, names, self._table, self._extra_columns, complete=False)
+        self._met |= keys
 
 
 def _object_or_problem(line: bytes) -> tuple[dict[str, Any] | None, str]:

@@ -16,7 +16,7 @@ from ingest.dataset.header import matched_columns
 from ingest.dataset.records import ExtraColumns, Records
 
 BATCH_ROWS = 262_144
-BATCH_MAX_BYTES = 128 * 1024 * 1024
+BATCH_MAX_BYTES = 64 * 1024 * 1024
 
 
 class ParquetFile:

@@ -60,8 +60,8 @@ def _with_values_required(converted: Conversion, column: Column) -> Conversion:
 
 def _value_as_read(raw: pl.Series, position: int) -> object:
     """The value of a raw column, for a report."""
-    if isinstance(raw.dtype, pl.Datetime):  # years that Python does not have
-        return raw.gather([position]).cast(pl.String)[0]
+    if isinstance(raw.dtype, pl.Datetime):  # only those that are beyond the years that Python and polars can write
+        return f"{raw.to_physical()[position]} {raw.dtype.time_unit} since 1970"
     value = raw[position]
     if isinstance(value, pl.Series):
         return value.to_list()

@@ -63,6 +63,8 @@ def _read_value(document: Document, key: str) -> Decimal:
     value = Decimal(repr(number)).normalize()
     if abs(value) >= MAX_GOAL_VALUE:
         raise document.refuse(key, f"must be less than 1e20 in size, got {number}")
-    if value != round(value, GOAL_VALUE_DECIMALS):
+    exponent = value.as_tuple().exponent
+    assert isinstance(exponent, int)  # it is finite
+    if exponent < -GOAL_VALUE_DECIMALS:
         raise document.refuse(key, f"must have at most {GOAL_VALUE_DECIMALS} decimals, got {number}")
     return value

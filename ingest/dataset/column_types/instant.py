@@ -59,7 +59,8 @@ class Instant(ColumnType):
 
 def _of_timestamps(counts: pl.Series, per_second: int) -> Conversion:
     """Instants of counts since 1970 in the unit that goes `per_second` into a second."""
-    accepted = counts.is_between(FIRST_SECOND * per_second, END_SECOND * per_second, closed="left")
+    first, last = FIRST_SECOND * per_second, END_SECOND * per_second - 1
+    accepted = counts.is_between(max(first, -(2**63)), min(last, 2**63 - 1))  # nanoseconds end in the year 2262
     microseconds = counts // 1_000 if per_second == _PER_SECOND["ns"] else counts * (10**6 // per_second)
     return settle(counts, microseconds.cast(pl.Datetime("us")), accepted, _refuse_count)
 
