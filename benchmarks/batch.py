@@ -25,6 +25,7 @@ import psutil
 from benchmarks.workload import Workload, workload
 from engine.definition import Segment, read_segment
 from engine.execute import Evaluation, evaluate
+from engine.execute.contact_set import ContactIds
 from engine.storage import Store, StoreSettings
 from engine.storage.loading import TimelineOrder
 from ingest.dataset import StopAtFirstBadRow, open_dataset
@@ -138,8 +139,9 @@ def _time_by_hand(store: Store, work: list[Workload]) -> float:
     return time.perf_counter() - started
 
 
-def _contact_ids(cursor: duckdb.DuckDBPyConnection, sql: str) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
-    return cursor.sql(sql).to_arrow_table().column(0).to_numpy()
+def _contact_ids(cursor: duckdb.DuckDBPyConnection, sql: str) -> ContactIds:
+    contact_ids: ContactIds = cursor.sql(sql).to_arrow_table().column(0).to_numpy()
+    return contact_ids
 
 
 @contextmanager

@@ -37,7 +37,7 @@ class Workload:
 
 def workload(count: int, as_of: datetime, list_ids: Sequence[str], seed: int = 20) -> list[Workload]:
     """So many segments: a fifth each of counts, goals, profile with counts, lists with counts, nested."""
-    choose = random.Random(seed)  # noqa: S311 - a benchmark, not a secret
+    choose = random.Random(seed)
     shapes = (_counts, _goals, _profile_and_counts, _lists_and_counts, _nested)
     made = []
     for number in range(count):

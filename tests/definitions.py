@@ -34,7 +34,9 @@ def events(kind: str, operator: str, count: int, timeframe: str = "anytime", *va
     return leaf("contact_timeline", body)
 
 
-def goal(aggregate: str, operator: str, value: object, timeframe: str = "anytime", *values: str, **more: object) -> Json:
+def goal(
+    aggregate: str, operator: str, value: object, timeframe: str = "anytime", *values: str, **more: object
+) -> Json:
     """A condition on the goals that a contact reached: purchases, if nothing else is said."""
     body: Json = {"goal_type": "purchase", "aggregate_operator": aggregate, "operator": operator, "value": value}
     return leaf(

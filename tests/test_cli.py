@@ -34,7 +34,9 @@ def dataset(tmp_path: Path) -> Path:
 @pytest.fixture
 def segments(tmp_path: Path) -> Path:
     path = tmp_path / "segments.json"
-    path.write_text(json.dumps([segment(field("country", "not_equals", "US"), "abroad"), segment(on_list("news"), "news")]))
+    path.write_text(
+        json.dumps([segment(field("country", "not_equals", "US"), "abroad"), segment(on_list("news"), "news")])
+    )
     return path
 
 

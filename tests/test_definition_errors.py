@@ -28,7 +28,12 @@ REFUSED: list[tuple[str, object, str, str]] = [
     ("no filter", leaf("contacts", {"filters": []}), "tree.leaf.contact.filters", "at least one filter"),
     ("filters no array", leaf("contacts", {"filters": {}}), "tree.leaf.contact.filters", "must be an array"),
     ("field", field("contry", "is_set"), f"{FILTER}.field_name", "did you mean 'country'?"),
-    ("type of field", field("country", "is_set", field_type="number"), f"{FILTER}.field_type", "this is a string field"),
+    (
+        "type of field",
+        field("country", "is_set", field_type="number"),
+        f"{FILTER}.field_type",
+        "this is a string field",
+    ),
     ("operator of type", field("lifetime_value", "contains", "1"), f"{FILTER}.operator", "equals, gt, gte"),
     ("values missing", field("country", "equals"), f"{FILTER}.string_values", "at least one value"),
     ("wrong values", field("country", "equals", 5), f"{FILTER}.number_values", "its values go into string_values"),
@@ -59,8 +64,12 @@ REFUSED: list[tuple[str, object, str, str]] = [
     ("missing word", field("country", "not_equals", "US", missing="no"), f"{FILTER}.missing", "include or exclude"),
     ("kind of event", events("Open Email", "at_least", 1), f"{EVENTS}.kind", "a-z 0-9"),
     ("count", events("open_email", "at_least", -1), f"{EVENTS}.count_value", "0 to"),
-    ("half a count", leaf("contact_timeline", {"kind": "k", "count_operator": "at_least", "count_value": 1.5}),
-     f"{EVENTS}.count_value", "whole number"),
+    (
+        "half a count",
+        leaf("contact_timeline", {"kind": "k", "count_operator": "at_least", "count_value": 1.5}),
+        f"{EVENTS}.count_value",
+        "whole number",
+    ),
     ("count operator", events("open_email", "between", 1), f"{EVENTS}.count_operator", "at_least, at_most or exactly"),
     ("timeframe", events("open_email", "at_least", 1, "sometimes"), f"{EVENTS}.timeframe_operator", "anytime"),
     ("anytime with values", events("open_email", "at_least", 1, "anytime", "7"), f"{EVENTS}.timeframe_values", "empty"),
@@ -141,7 +150,13 @@ def test_a_definition_of_ten_thousand_leaves_is_refused() -> None:
 
 def test_what_other_systems_write_is_taken_as_it_is() -> None:
     """Null and empty optional keys, an absent field type, days as text or number."""
-    body = {"kind": "open_email", "count_operator": "at_least", "count_value": 3.0, "template_id": None, "filters": None}
+    body = {
+        "kind": "open_email",
+        "count_operator": "at_least",
+        "count_value": 3.0,
+        "template_id": None,
+        "filters": None,
+    }
     read_segment(segment(leaf("contact_timeline", body | {"timeframe_operator": "", "timeframe_values": None})))
     read_segment(segment(field("created_at", "in_the_last_days", "7")))
     read_segment(segment(field("created_at", "is_set", "2026-01-01")))

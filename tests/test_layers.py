@@ -58,7 +58,7 @@ def _height(module: str) -> int | None:
     return None
 
 
-@pytest.mark.parametrize(("module", "path"), list(_modules()), ids=lambda value: str(value))
+@pytest.mark.parametrize(("module", "path"), list(_modules()), ids=str)
 def test_a_module_imports_nothing_from_above_and_no_library_of_another_room(module: str, path: Path) -> None:
     own = _height(module)
     for imported in _imports(path):
