@@ -184,7 +184,7 @@ def test_a_folder_of_segment_files_is_read_in_order(dataset: Path, tmp_path: Pat
         (["--memory-limit", "much"], "4GB"),
         (["--memory-limit", "1KB"], "too little"),
         (["--default-timezone", "Mars/Olympus"], "no IANA time zone"),
-        (["--extra-columns", "maybe"], "neither refuse nor ignore"),
+        (["--extra-columns", "maybe"], "'refuse', 'ignore'"),
     ],
 )
 def test_options_that_make_no_sense_are_explained(

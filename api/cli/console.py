@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import orjson
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from engine.errors import CallerError, PopulaceError, StepFailedError
 
@@ -49,17 +47,3 @@ def exit_code_of(run: Callable[[], None]) -> int:
         err.print("[bold red]populace failed:[/] this is a bug of populace: please report it with the lines above.")
         return EXIT_OUR_FAULT
     return 0
-
-
-@contextmanager
-def progress_bar(*, quiet: bool) -> Iterator[Progress]:
-    """A progress bar on standard error, shown only on a terminal; gone when the work is done."""
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[amount]}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=err, transient=True, disable=quiet or not err.is_terminal) as progress:
-        yield progress

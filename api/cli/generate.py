@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from api.cli.console import out, print_json, progress_bar
+from api.cli.console import out, print_json
+from api.cli.progress import progress_bar
 from engine.errors import OutputError
 from ingest.generator import GeneratedDataset, generate_dataset
 

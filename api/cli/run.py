@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from api.cli.console import EXIT_OUR_FAULT, err, out, print_json, progress_bar
+from api.cli.console import EXIT_OUR_FAULT, err, out, print_json
 from api.cli.options import as_of_instant, memory_bytes, zone_name
+from api.cli.progress import RunProgress
 from engine.compile import Step, memberships_in_words
 from engine.errors import OutputError
-from engine.execute import OnStep
 from engine.execute.export import checked_format, replaced_file
 from engine.plan import Plan
 from engine.storage import StoreSettings
 from ingest.batch import BatchResult, run_batch
 from ingest.dataset import BadRowsFile, StopAtFirstBadRow, open_dataset
-from ingest.load import DatasetReport, OnTable, TableReport
+from ingest.load import DatasetReport, TableReport
 from ingest.segments_file import read_segments
 
 _STEP_FILE = re.compile(r"\d{3}_[a-z0-9_]+\.sql|memberships\.txt")
@@ -51,7 +51,7 @@ def run(
         typer.Option(metavar="FILE", help="Set bad rows aside in this .jsonl or .csv file instead of stopping."),
     ] = None,
     extra_columns: Annotated[
-        str, typer.Option(metavar="refuse|ignore", help="What to do with columns that populace does not know.")
+        Literal["refuse", "ignore"], typer.Option(help="What to do with columns that populace does not know.")
     ] = "refuse",
     default_timezone: Annotated[
         str, typer.Option(metavar="ZONE", help="Zone of segments and contacts that have none of their own.")
@@ -69,8 +69,6 @@ def run(
 
     Example: populace run data --segments segments.json --as-of 2026-06-01T00:00:00Z --out members.parquet
     """
-    if extra_columns not in ("refuse", "ignore"):
-        raise typer.BadParameter(f"{extra_columns!r} is neither refuse nor ignore", param_hint="--extra-columns")
     instant = as_of_instant(as_of)
     zone = zone_name(default_timezone)
     settings = StoreSettings(memory_bytes=memory_bytes(memory_limit))
@@ -84,25 +82,26 @@ def run(
         if sql_dir:
             _prepare_sql_dir(sql_dir)
         aside = stack.enter_context(BadRowsFile(bad_rows)) if bad_rows else StopAtFirstBadRow()
-        folder = open_dataset(dataset, extra_columns=extra_columns, bad_rows=aside)  # type: ignore[arg-type]
-        with _progress(quiet=quiet or as_json) as (on_table, on_step):
+        shown = stack.enter_context(RunProgress.on_terminal(quiet=quiet or as_json))
+        folder = open_dataset(dataset, extra_columns=extra_columns, bad_rows=aside, on_progress=shown.on_bytes)
+        shown.total_bytes = folder.total_bytes
 
-            def noted(step: Step) -> None:
-                steps.append(step)
-                on_step(step)
+        def on_step(step: Step) -> None:
+            steps.append(step)
+            shown.on_step(step)
 
-            result = run_batch(
-                folder,
-                read,
-                as_of=instant,
-                default_zone=zone,
-                settings=settings,
-                on_table=on_table,
-                on_plan=plans.append,
-                on_step=noted,
-            )
-            if write and file:
-                write(result.member_batches(), file)
+        result = run_batch(
+            folder,
+            read,
+            as_of=instant,
+            default_zone=zone,
+            settings=settings,
+            on_table=shown.on_table,
+            on_plan=plans.append,
+            on_step=on_step,
+        )
+        if write and file:
+            write(result.member_batches(), file)
         if sql_dir:
             _write_steps(sql_dir, steps, plans[0])
     if as_json:
@@ -211,18 +210,3 @@ def _write_steps(folder: Path, steps: list[Step], plan: Plan) -> None:
     for number, step in enumerate(steps, start=1):
         (folder / f"{number:03}_{step.name}.sql").write_text(step.script, encoding="utf-8")
     (folder / "memberships.txt").write_text(memberships_in_words(plan), encoding="utf-8")
-
-
-@contextmanager
-def _progress(*, quiet: bool) -> Iterator[tuple[OnTable, OnStep]]:
-    """What to call before each table and each step, to show it."""
-    with progress_bar(quiet=quiet) as progress:
-        task = progress.add_task("starting", total=None, amount="")
-
-        def on_table(name: str) -> None:
-            progress.update(task, description=f"loading {name}")
-
-        def on_step(step: Step) -> None:
-            progress.update(task, description=f"computing {step.name}")
-
-        yield on_table, on_step

@@ -46,9 +46,19 @@ def open_database(path: Path, settings: StoreSettings) -> duckdb.DuckDBPyConnect
 
 @contextmanager
 def store_errors(path: Path) -> Iterator[None]:
-    """What the machine lacks (room, memory, permission) as a StoreError; every other error stays what it is."""
+    """What the machine lacks (room, memory, permission) as a StoreError, Ctrl-C as KeyboardInterrupt.
+
+    Every other error stays what it is.
+    """
     try:
         yield
+    except duckdb.InterruptException as error:
+        raise KeyboardInterrupt from error
+    except RuntimeError as error:
+        # The client raises this, and no class of its own, when Ctrl-C stops a statement.
+        if str(error) == "Query interrupted":
+            raise KeyboardInterrupt from error
+        raise
     except duckdb.OutOfMemoryException as error:
         raise StoreError(f"{path}: not enough memory: {error}. Give more with --memory-limit.") from error
     except (duckdb.IOException, PermissionError) as error:

@@ -68,7 +68,7 @@ class Dataset:
         self.tables = tuple(files)
         self.ignored_files = contents.ignored
         self.row_counts: dict[str, RowCounts] = {}
-        self.failure: Exception | None = None
+        self.failure: BaseException | None = None
         self._files = files
         self._bad_rows = bad_rows
         self._on_progress = on_progress
@@ -95,9 +95,8 @@ class Dataset:
         """Batches of about a quarter of a million rows."""
         try:
             for frame in _grouped(self._frames(table)):
-                arrow_table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
-                yield from arrow_table.cast(table.schema).to_batches()
-        except Exception as error:
+                yield from _arrow_table(frame, table.schema).to_batches()
+        except BaseException as error:  # Ctrl-C too arrives as text
             self.failure = error
             raise
 
@@ -135,7 +134,15 @@ def _grouped(frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
         group.append(frame)
         enough_rows = sum(part.height for part in group) >= BATCH_MIN_ROWS
         if enough_rows or sum(part.estimated_size() for part in group) >= BATCH_MIN_BYTES:
-            yield pl.concat(group, rechunk=True)
+            yield pl.concat(group, how="diagonal", rechunk=True)
             group = []
     if group:
-        yield pl.concat(group, rechunk=True)
+        yield pl.concat(group, how="diagonal", rechunk=True)
+
+
+def _arrow_table(frame: pl.DataFrame, schema: pa.Schema) -> pa.Table:
+    """The frame in the columns of the schema; those that it does not have are null."""
+    present = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
+    missing = {field.name: pa.nulls(frame.height, field.type) for field in schema if field.name not in frame.columns}
+    columns = [missing[name] if name in missing else present.column(name) for name in schema.names]
+    return pa.table(columns, schema=schema)

@@ -16,7 +16,7 @@ def validated_rows(records: Records, table: Table, file: str) -> tuple[pl.DataFr
     """The rows that are valid, and the others.
 
     Rows: one per valid record in the frame, and one per other record in the list; both in file order.
-    Columns: `row_number` (in the file), then every column of the table.
+    Columns: `row_number` (in the file), then those columns of the table that have a value in these records.
     """
     columns = [records.rows.alias(ROW_NUMBER)]
     first_problems: dict[int, BadRow] = {}
@@ -24,29 +24,25 @@ def validated_rows(records: Records, table: Table, file: str) -> tuple[pl.DataFr
         first_problems.setdefault(bad_row.row, bad_row)
     for column in table.columns:
         raw = records.columns.get(column.name)
-        converted = _converted(column, raw, len(records.rows))
+        if raw is None or raw.null_count() == len(raw):
+            if not column.required:
+                continue
+            raw = pl.repeat(None, len(records.rows), dtype=column.type.stored, eager=True)
+        converted = column.type.convert(raw)
+        if column.required:
+            converted = _with_values_required(converted, column)
         columns.append(converted.values.alias(column.name))
         for position, problem in converted.refused.items():
             row = records.rows[position]
-            value = None if raw is None else _value_as_read(raw, position)
-            first_problems.setdefault(row, BadRow(file, row, column.name, value, problem))
+            first_problems.setdefault(row, BadRow(file, row, column.name, _value_as_read(raw, position), problem))
     frame = pl.DataFrame(columns)
     if first_problems:
         frame = frame.filter(~pl.col(ROW_NUMBER).is_in(list(first_problems)))
     return frame, [first_problems[row] for row in sorted(first_problems)]
 
 
-def _converted(column: Column, raw: pl.Series | None, row_count: int) -> Conversion:
-    """A column as it is stored; a required one refuses missing and empty values."""
-    if raw is None or raw.null_count() == row_count:
-        converted = Conversion(pl.Series([None], dtype=column.type.stored).new_from_index(0, row_count), {})
-    else:
-        converted = column.type.convert(raw)
-    return _with_values_required(converted, column) if column.required else converted
-
-
 def _with_values_required(converted: Conversion, column: Column) -> Conversion:
-    """The conversion that refuses every missing or empty value that it has not refused already."""
+    """The conversion that also refuses every missing or empty value of a required column."""
     refused: dict[int, str] = {}
     if converted.values.has_nulls():
         refused |= dict.fromkeys(converted.values.is_null().arg_true().to_list(), "is missing")

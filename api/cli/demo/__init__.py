@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from api.cli.console import out, progress_bar
+from api.cli.console import out
 from api.cli.generate import generated
+from api.cli.progress import RunProgress
 from api.cli.run import print_result
 from engine.definition.points import parsed_instant
 from engine.errors import OutputError
@@ -40,10 +41,11 @@ def demo(
         raise OutputError(definitions, f"cannot be written: {error.strerror}") from error
     as_of = parsed_instant(AS_OF)
     assert as_of is not None
-    with progress_bar(quiet=quiet) as progress:
-        progress.add_task("computing", total=None, amount="")
-        dataset = open_dataset(data, bad_rows=StopAtFirstBadRow())
-        result = run_batch(dataset, read_segments(definitions), as_of=as_of)
+    with RunProgress.on_terminal(quiet=quiet) as shown:
+        dataset = open_dataset(data, bad_rows=StopAtFirstBadRow(), on_progress=shown.on_bytes)
+        shown.total_bytes = dataset.total_bytes
+        segments = read_segments(definitions)
+        result = run_batch(dataset, segments, as_of=as_of, on_table=shown.on_table, on_step=shown.on_step)
     print_result(result)
     sample = result.members(SAMPLED_SEGMENT).head(SAMPLE_SIZE).get_column("email").to_list()
     out.print(f"\nSome of {SAMPLED_SEGMENT}: {', '.join(sample)}")

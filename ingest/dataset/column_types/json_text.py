@@ -119,10 +119,23 @@ class JsonText(ColumnType):
             raise RefusedValueError(f"is not valid JSON: {error}") from error
         if self.object_only and not isinstance(document, dict):
             raise RefusedValueError(f"is {JSON_NAMES[type(document)]}, but must be {self.wanted}")
+        if _is_settled(text, document):
+            return text
         settled = _STRING_TOKEN.sub(_normalised_token, text)
         if len(settled) > TEXT_MAX_CHARACTERS:
             raise RefusedValueError(f"is longer than the limit of {TEXT_MAX_CHARACTERS:,} characters in Unicode NFC")
         return settled
+
+
+def _is_settled(text: str, document: Any) -> bool:
+    """Whether the strings of a document are surely in NFC and without NUL; a quick look that may say no in doubt."""
+    if text.isascii() and "\\u" not in text:
+        return True
+    try:
+        written = orjson.dumps(document)
+    except orjson.JSONEncodeError:  # nested too deeply for it
+        return False
+    return b"\\u0000" not in written and unicodedata.is_normalized("NFC", written.decode())
 
 
 def _normalised_token(token: re.Match[str]) -> str:
