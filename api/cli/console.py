@@ -39,7 +39,9 @@ def exit_code_of(run: Callable[[], None]) -> int:
             err.print(escape(error.sql), soft_wrap=True)
         err.print("This is a bug of populace: please report it with the lines above.")
         return EXIT_OUR_FAULT
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as end:
+        if isinstance(end, SystemExit) and end.code != EXIT_INTERRUPTED:
+            raise
         err.print("stopped; nothing was changed")
         return EXIT_INTERRUPTED
     except Exception:  # the last line of defence: whatever it is, the caller gets a report to send
