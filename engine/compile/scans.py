@@ -22,6 +22,7 @@ from engine.compile.sql import (
     table,
     text,
 )
+from engine.definition.vocabulary import CUSTOM_EVENT_PREFIX
 from engine.plan.expressions import local_windows_of, local_windows_of_fact
 from engine.plan.nodes import (
     Condition,
@@ -35,9 +36,6 @@ from engine.plan.nodes import (
     ZoneEdges,
 )
 from engine.plan.windows import LocalWindow, Window
-
-CUSTOM_EVENT = "custom_event."
-"""Kinds that begin so are custom events, which have a table of their own."""
 
 EVENTS, CONTACTS, SUBSCRIPTIONS, FACTS = "e", "c", "s", "facts"
 """The aliases under which queries read them."""
@@ -96,7 +94,7 @@ def _source(scan: EventScan, as_of_end: Window) -> exp.Table | exp.Subquery:
     match scan.events:
         case GoalEvents():
             return _alive_custom_events(as_of_end, ("goal_type", "goal_name", "goal_value"))
-        case KindOfEvents(kind=kind) if kind.startswith(CUSTOM_EVENT):
+        case KindOfEvents(kind=kind) if kind.startswith(CUSTOM_EVENT_PREFIX):
             return _custom_event_kind(kind, as_of_end)
         case KindOfEvents():
             return table("timeline", EVENTS)
@@ -112,7 +110,7 @@ def _source_conditions(scan: EventScan) -> Iterator[exp.Expr]:
         case GoalEvents(goal_type=str() as wanted):
             yield exp.EQ(this=goal_type, expression=text(wanted))
         case KindOfEvents(kind=kind):
-            if not kind.startswith(CUSTOM_EVENT):
+            if not kind.startswith(CUSTOM_EVENT_PREFIX):
                 yield exp.EQ(this=column("kind", EVENTS), expression=text(kind))
 
 
@@ -146,7 +144,7 @@ def _custom_event_kind(kind: str, as_of_end: Window) -> exp.Subquery:
         )
         .from_(table("custom_events", "x"))
         .where(
-            exp.EQ(this=column("event_name", "x"), expression=text(kind.removeprefix(CUSTOM_EVENT))),
+            exp.EQ(this=column("event_name", "x"), expression=text(kind.removeprefix(CUSTOM_EVENT_PREFIX))),
             _alive(as_of_end),
         )
     )

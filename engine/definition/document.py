@@ -8,9 +8,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
+from engine.definition.vocabulary import MAX_TEXT_CHARACTERS
 from engine.errors import DefinitionError, did_you_mean, one_of, shown
-
-MAX_TEXT_CHARACTERS = 65_536
 
 Text = TypeVar("Text", bound=str)
 

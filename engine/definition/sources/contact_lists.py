@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from engine.definition.document import Document
 from engine.definition.tree import ListCondition, Node, Not
-
-SUBSCRIPTION_STATUSES = ("active", "pending", "unsubscribed", "bounced", "complained")
+from engine.definition.vocabulary import SUBSCRIPTION_STATUSES
 
 
 def read_contact_list(value: object, path: str) -> Node:

@@ -9,9 +9,10 @@ from engine.definition.fields import FieldType
 from engine.definition.filters import FILTER_KEYS, read_field_type, read_filter, read_json_path
 from engine.definition.points import read_timeframe
 from engine.definition.tree import AllOf, Comparison, CountCondition, Node, Subject
+from engine.definition.vocabulary import KIND_PATTERN
 from engine.errors import shown
 
-KIND = re.compile(r"[a-z0-9_.:-]{1,128}|custom_event\.[A-Za-z0-9_.:/-]{1,100}", re.ASCII)
+_KIND = re.compile(KIND_PATTERN, re.ASCII)
 
 _KEYS = (
     "kind",
@@ -33,7 +34,7 @@ def read_contact_timeline(value: object, path: str) -> Node:
     """The condition of a `contact_timeline` leaf."""
     document = Document.of(value, path, keys=_KEYS)
     kind = document.text("kind")
-    if not KIND.fullmatch(kind):
+    if not _KIND.fullmatch(kind):
         allowed = "1 to 128 of a-z 0-9 _ . : -, or custom_event. and the name of a custom event"
         raise document.refuse("kind", f"is {shown(kind)}; a kind of event is {allowed}")
     filters = tuple(_read_filter(item, item_path) for item, item_path in document.items("filters"))

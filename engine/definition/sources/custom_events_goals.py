@@ -7,13 +7,9 @@ from decimal import Decimal
 from engine.definition.document import Document, checked_number
 from engine.definition.points import read_timeframe
 from engine.definition.tree import Aggregate, GoalCondition, Node
+from engine.definition.vocabulary import GOAL_TYPES, GOAL_VALUE_DECIMALS, MAX_GOAL_VALUE
 
-GOAL_TYPES = ("purchase", "subscription", "lead", "signup", "booking", "trial", "other")
 ANY_GOAL_TYPE = "*"
-
-GOAL_VALUE_DECIMALS = 9
-MAX_GOAL_VALUE = 10**20
-"""Goal values are below this, so that a sum of a thousand million of them still has its decimals."""
 
 _KEYS = (
     "goal_type",

@@ -1,0 +1,19 @@
+"""Words and limits that definitions and data share: statuses, goal types, names of events, sizes of values."""
+
+from __future__ import annotations
+
+SUBSCRIPTION_STATUSES = ("active", "pending", "unsubscribed", "bounced", "complained")
+
+GOAL_TYPES = ("purchase", "subscription", "lead", "signup", "booking", "trial", "other")
+
+GOAL_VALUE_DECIMALS = 9
+MAX_GOAL_VALUE = 10**20
+"""Goal values are smaller than this in size, so that a sum of a thousand million of them still has its decimals."""
+
+CUSTOM_EVENT_PREFIX = "custom_event."
+"""A timeline kind that begins so is a custom event; its name follows."""
+
+EVENT_NAME_PATTERN = r"[A-Za-z0-9_.:/-]{1,100}"
+KIND_PATTERN = rf"[a-z0-9_.:-]{{1,128}}|custom_event\.{EVENT_NAME_PATTERN}"
+
+MAX_TEXT_CHARACTERS = 65_536
