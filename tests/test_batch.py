@@ -68,6 +68,16 @@ def test_local_windows_are_scanned_apart_from_the_others() -> None:
     assert [len(window.by_zone) for _, window in plan.zone_edges.columns] == [2]
 
 
+def test_what_a_step_cost_is_shared_by_the_segments_that_needed_it() -> None:
+    local = events("click_email", "exactly", 2, "in_date_range", "2026-05-01", "2026-05-02")
+    segments = [segment(local, "local", "contact"), segment(OPENED, "opened"), segment(OPENED, "opened-too")]
+    evaluation = run_world(segments, WORLD).evaluation
+    readers = {step.name: step.segment_ids for step in evaluation.step_times}
+    assert readers["zone_edges"] == readers["events_1_click_email"] == ("local",)
+    assert readers["events_2_open_email"] == ("opened", "opened-too")
+    assert all(seconds > 0 for seconds in evaluation.segment_seconds.values())
+
+
 def test_a_list_is_read_once_whatever_is_asked_of_it() -> None:
     plan = plan_of(on_list("news"), on_list("news", "active"), on_list("news", "active", "not_in"))
     (scan,) = [scan for scan in plan.scans if isinstance(scan, SubscriptionScan)]

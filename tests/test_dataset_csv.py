@@ -12,11 +12,9 @@ from hypothesis import strategies as st
 from engine.errors import BadRowError, DatasetError
 from ingest.dataset import RowCounts, open_dataset
 from ingest.dataset.column_types.arrow_text import MARK_NOT_UTF8
-from ingest.dataset.columns import TABLES
 from ingest.dataset.csv_body import CsvBody
-from ingest.dataset.csv_file import CsvFile
 from ingest.dataset.csv_header import CsvHeader
-from tests.test_dataset import ROWS, KeptBadRows, error_of, read_rows, read_table
+from tests.test_dataset import KeptBadRows, error_of, read_rows, read_table
 
 GOOD = b"ada@example.com,NV\n"
 
@@ -293,11 +291,3 @@ def test_a_file_that_disappears_is_an_error_of_the_dataset(tmp_path: Path) -> No
     path.unlink()
     with pytest.raises(DatasetError, match="cannot be read: No such file"):
         read_rows(dataset, "contacts")
-
-
-def test_the_least_rows_of_every_table_are_read(tmp_path: Path) -> None:
-    """CsvFile alone, without a folder around it."""
-    path = tmp_path / "lists.csv"
-    path.write_text(",".join(ROWS["lists"]) + "\n" + ",".join(ROWS["lists"].values()) + "\n")
-    records, _ = CsvFile(path, TABLES["lists"], "refuse").records()
-    assert {name: list(values) for name, values in records.columns.items()} == {"id": ["news"], "name": ["News"]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import reduce
 from operator import and_, or_
@@ -18,8 +18,8 @@ from engine.errors import InvalidPlanError, StepFailedError
 from engine.execute.contact_set import ContactSet
 from engine.execute.evaluation import Evaluation, StepTime
 from engine.plan import Catalog, Plan, build_plan
-from engine.plan.expressions import leaves
-from engine.plan.nodes import Complement, Every, Expression, IsIn, Never, Scan, Some
+from engine.plan.expressions import leaves, local_windows_of
+from engine.plan.nodes import Complement, Condition, Every, Expression, IsIn, Never, Scan, Some
 from engine.plan.split import scan_of_one_condition
 from engine.storage import Store
 from engine.storage.connection import store_errors
@@ -83,7 +83,7 @@ class _Run:
     def all_scans(self) -> None:
         """Fill `sets`, and `failed` for conditions that cannot be computed."""
         if self.plan.zone_edges is not None:
-            self._timed(zone_edges_step(self.plan.zone_edges), self.cursor.execute, tuple(self.readers))
+            self._timed(zone_edges_step(self.plan.zone_edges), self.cursor.execute, self._readers_of_local_windows())
         for scan in self.plan.scans:
             try:
                 self._scan(scan)
@@ -100,10 +100,8 @@ class _Run:
                 self.failed[condition.name] = str(error)
 
     def _scan(self, scan: Scan) -> None:
-        if not scan.conditions:
-            return
-        segment_ids = tuple(dict.fromkeys(name for item in scan.conditions for name in self.readers[item.name]))
         step = scan_step(scan, self.plan)
+        segment_ids = self._readers_of(scan.conditions)
         rows = self._timed(step, lambda sql: self.cursor.sql(sql).to_arrow_table(), segment_ids)
         contact_ids = rows.column(0).to_numpy()
         for index, name in enumerate(step.conditions, start=1):
@@ -122,6 +120,14 @@ class _Run:
             raise StepFailedError(step.name, step.sql, str(error)) from error
         finally:
             self.times.append(StepTime(step.name, time.perf_counter() - started, segment_ids))
+
+    def _readers_of(self, conditions: Iterable[Condition]) -> tuple[str, ...]:
+        """The segments that use one of the conditions."""
+        return tuple(dict.fromkeys(name for item in conditions for name in self.readers[item.name]))
+
+    def _readers_of_local_windows(self) -> tuple[str, ...]:
+        conditions = (item for scan in self.plan.scans for item in scan.conditions)
+        return self._readers_of(item for item in conditions if any(local_windows_of(item.leaf)))
 
     def members(self, expression: Expression) -> ContactSet:
         """The contacts for which an expression over sets is true, perhaps with ids that no contact has."""

@@ -90,7 +90,7 @@ def _over_sets(expression: Expression, conditions: dict[Expression, Condition]) 
 
 def _scans(conditions: Sequence[Condition]) -> Iterator[Scan]:
     profile = [condition for condition in conditions if isinstance(condition.leaf, ValueTest)]
-    for number, part in enumerate(_parts(profile, CONDITIONS_PER_SCAN) if profile else [()], start=1):
+    for number, part in enumerate(_parts(profile, CONDITIONS_PER_SCAN), start=1):
         yield ProfileScan(f"contacts_{number}", tuple(part))
     by_list: dict[str, list[Condition]] = {}
     for condition in conditions:
