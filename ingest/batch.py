@@ -18,6 +18,7 @@ from engine.execute import Evaluation, OnPlan, OnStep, evaluate
 from engine.execute.export import MEMBER_SCHEMA
 from engine.plan import Catalog
 from engine.storage import Store, StoreSettings
+from engine.storage.interruption import run_interruptibly
 from engine.storage.loading import TimelineOrder
 from ingest.dataset import Dataset
 from ingest.load import DatasetReport, OnTable, load_dataset
@@ -78,20 +79,24 @@ def run_batch(
     Raises: DatasetError, BadRowError for the data; SegmentsFileError for a segment that names an unknown list;
     StoreError when memory or disk do not suffice.
     """
-    started = time.perf_counter()
     with (
         TemporaryDirectory(prefix="populace-") as scratch,
         Store.create(Path(scratch) / "run.duckdb", settings) as store,
     ):
-        # One evaluation follows: sorting the events first would cost more than it saves (docs/storage.md).
-        report = load_dataset(store, dataset, order=TimelineOrder.ARRIVAL, on_table=on_table)
-        catalog = store.catalog(default_zone=default_zone)
-        _check_names(segments, catalog)
-        loaded = time.perf_counter()
-        evaluation = evaluate(store, segments, as_of=as_of, catalog=catalog, on_plan=on_plan, on_step=on_step)
-        evaluated = time.perf_counter()
-        emails = store.cursor().sql("SELECT contact_id, email FROM contacts ORDER BY email").to_arrow_table()
-    return BatchResult(tuple(segments), evaluation, report, emails, loaded - started, evaluated - loaded)
+
+        def work() -> BatchResult:
+            started = time.perf_counter()
+            # One evaluation follows: sorting the events first would cost more than it saves (docs/storage.md).
+            report = load_dataset(store, dataset, order=TimelineOrder.ARRIVAL, on_table=on_table)
+            catalog = store.catalog(default_zone=default_zone)
+            _check_names(segments, catalog)
+            loaded = time.perf_counter()
+            evaluation = evaluate(store, segments, as_of=as_of, catalog=catalog, on_plan=on_plan, on_step=on_step)
+            evaluated = time.perf_counter()
+            emails = store.cursor().sql("SELECT contact_id, email FROM contacts ORDER BY email").to_arrow_table()
+            return BatchResult(tuple(segments), evaluation, report, emails, loaded - started, evaluated - loaded)
+
+        return run_interruptibly(store, work)
 
 
 def _check_names(segments: Sequence[Segment], catalog: Catalog) -> None:

@@ -401,9 +401,11 @@ def custom_events_goal_members(condition: Row, question: Question) -> set[str]:
 
 
 def alive_custom_events(rows: list[Row], question: Question) -> list[Row]:
-    """The latest version of each custom event, those left out that are deleted."""
+    """The latest version of each custom event so far, those left out that are deleted."""
     latest: dict[tuple[str, str], Row] = {}
     for row in rows:
+        if required_instant(row["occurred_at"]) > question.as_of:
+            continue
         key = (row["event_name"], row["external_id"])
         known = latest.get(key, row)
         if required_instant(row["occurred_at"]) >= required_instant(known["occurred_at"]):

@@ -190,6 +190,16 @@ def test_the_failure_of_a_reader_stays_at_hand(tmp_path: Path) -> None:
     assert dataset.failure.row == 1
 
 
+def test_a_reader_that_is_given_up_has_not_failed(tmp_path: Path) -> None:
+    """Whoever wants the first rows alone may stop there."""
+    write_rows(tmp_path, "contacts", ".csv", [ROWS["contacts"]] * 3)
+    dataset = open_dataset(tmp_path)
+    reader = dataset.batches("contacts")
+    reader.read_next_batch()
+    del reader
+    assert dataset.failure is None
+
+
 def test_a_reader_raises_its_failure_in_python_too(tmp_path: Path) -> None:
     """Read by pyarrow, the exception arrives as what it is."""
     write_rows(tmp_path, "contacts", ".csv", [{"email": "nobody"}])

@@ -148,6 +148,12 @@ def test_a_definition_of_ten_thousand_leaves_is_refused() -> None:
         read_segment(segment(tree))
 
 
+def test_filters_on_events_count_as_conditions_too() -> None:
+    many = [{"field_name": "n", "operator": "equals", "string_values": [str(number)]} for number in range(1_000)]
+    with pytest.raises(DefinitionError, match="limit of 1,000 conditions"):
+        read_segment(segment(events("open_email", "at_least", 1, filters=many)))
+
+
 def test_what_other_systems_write_is_taken_as_it_is() -> None:
     """Null and empty optional keys, an absent field type, days as text or number."""
     body = {

@@ -212,11 +212,19 @@ def test_the_readings_of_a_value_in_json_and_what_is_optional_have_examples() ->
     assert {shown["timezone"] for shown in SEGMENTS.values()} > {"UTC", "contact"}
 
 
-@pytest.mark.parametrize("operator", ["equals", "gt", "gte", "lt", "lte", "before_date", "after_date", "in_date_range"])
+@pytest.mark.parametrize(
+    "operator", ["equals", "gt", "gte", "lt", "lte", "before_date", "after_date", "in_date_range", "not_in_date_range"]
+)
 def test_an_operator_on_times_is_shown_with_dates_and_with_instants(operator: str) -> None:
-    values = [asked.get("string_values", [""]) for asked in FIELD_FILTERS if asked["operator"] == operator]
-    times = [asked for asked in values if re.match(r"\d{4}-", asked[0])]
-    assert {len(asked[0]) > len("2026-05-10") for asked in times} == {True, False}
+    filters = [asked for asked in FIELD_FILTERS if asked["operator"] == operator]
+    times = [asked for asked in filters if CONTACT_FIELDS[asked["field_name"]] is FieldType.TIME]
+    assert {"T" in asked["string_values"][0] for asked in times} == {True, False}
+
+
+@pytest.mark.parametrize("operator", ["before_date", "after_date", "in_date_range"])
+def test_a_timeframe_is_shown_with_dates_and_with_instants(operator: str) -> None:
+    frames = [count["timeframe_values"] for count in COUNTS if count.get("timeframe_operator") == operator]
+    assert {"T" in values[0] for values in frames} == {True, False}
 
 
 # --- the rest of the page ---------------------------------------------------------------------------------------------

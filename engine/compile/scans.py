@@ -114,20 +114,23 @@ def _source_conditions(scan: EventScan) -> Iterator[exp.Expr]:
                 yield exp.EQ(this=column("kind", EVENTS), expression=text(kind))
 
 
-def _alive(as_of_end: Window) -> exp.Expr:
-    """Not deleted yet at the evaluation."""
-    deleted_at = column("deleted_at", "x")
+def _alive(as_of_end: Window) -> list[exp.Expr]:
+    """At the evaluation, not deleted yet, and no later version there yet."""
+    return [_is_later(column(name, "x"), as_of_end) for name in ("deleted_at", "superseded_at")]
+
+
+def _is_later(at: exp.Expr, as_of_end: Window) -> exp.Expr:
+    """The instant lies after the evaluation, or never comes."""
     if as_of_end.end_at is None:
-        return is_null(deleted_at)
-    later = exp.GTE(this=deleted_at.copy(), expression=instant(as_of_end.end_at))
-    return any_of([is_null(deleted_at), later])
+        return is_null(at)
+    return any_of([is_null(at), exp.GTE(this=at.copy(), expression=instant(as_of_end.end_at))])
 
 
 def _alive_custom_events(as_of_end: Window, columns: tuple[str, ...]) -> exp.Subquery:
     return (
         exp.select(*(column(name, "x") for name in ("contact_id", "occurred_at", *columns)))
         .from_(table("custom_events", "x"))
-        .where(_alive(as_of_end))
+        .where(*_alive(as_of_end))
         .subquery(EVENTS)
     )
 
@@ -145,7 +148,7 @@ def _custom_event_kind(kind: str, as_of_end: Window) -> exp.Subquery:
         .from_(table("custom_events", "x"))
         .where(
             exp.EQ(this=column("event_name", "x"), expression=text(kind.removeprefix(CUSTOM_EVENT_PREFIX))),
-            _alive(as_of_end),
+            *_alive(as_of_end),
         )
     )
     timeline = (

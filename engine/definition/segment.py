@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from engine.definition.document import Document, checked_text
 from engine.definition.points import iana_zones
 from engine.definition.sources import SOURCES
-from engine.definition.tree import CONTACT_TIMEZONE, AllOf, AnyOf, ListCondition, Node, Not, Segment
+from engine.definition.tree import CONTACT_TIMEZONE, AllOf, AnyOf, CountCondition, ListCondition, Node, Not, Segment
 from engine.errors import DefinitionError, UnknownListError, did_you_mean, one_of, shown
 
 MAX_DEPTH = 50
@@ -53,7 +53,7 @@ def check_lists(segment: Segment, list_ids: Collection[str]) -> None:
 
 
 def walk(node: Node) -> Iterator[Node]:
-    """The node and all below it, parents first."""
+    """The node and all below it, filters on events too, parents first."""
     yield node
     match node:
         case AllOf() | AnyOf():
@@ -61,6 +61,8 @@ def walk(node: Node) -> Iterator[Node]:
                 yield from walk(child)
         case Not():
             yield from walk(node.node)
+        case CountCondition(event_filter=event_filter) if event_filter is not None:
+            yield from walk(event_filter)
         case _:
             pass
 

@@ -54,11 +54,6 @@ def store_errors(path: Path) -> Iterator[None]:
         yield
     except duckdb.InterruptException as error:
         raise KeyboardInterrupt from error
-    except RuntimeError as error:
-        # The client raises this, and no class of its own, when Ctrl-C stops a statement.
-        if str(error) == "Query interrupted":
-            raise KeyboardInterrupt from error
-        raise
     except duckdb.OutOfMemoryException as error:
         raise StoreError(f"{path}: not enough memory: {error}. Give more with --memory-limit.") from error
     except (duckdb.IOException, PermissionError) as error:

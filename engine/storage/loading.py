@@ -67,14 +67,26 @@ def load_timeline(store: Store, batches: pa.RecordBatchReader) -> LoadedRows:
 
 
 def load_custom_events(store: Store, batches: pa.RecordBatchReader) -> LoadedRows:
-    """Custom events of contacts that are there. Of several versions of one event, the latest is its state."""
+    """Custom events of contacts that are there.
+
+    Of several versions of one event, the latest that is not after the evaluation is its state: every version is kept,
+    with the instant at which the next one took its place.
+    """
     names = ("event_name", "external_id", "occurred_at", "goal_type", "goal_name", "properties", "deleted_at")
     values = [*(f"r.{name}" for name in names), "r.goal_value::DECIMAL(38, 9) AS goal_value"]
     with store_errors(store.path):
         cursor = store.cursor()
         known, unknown = _insert_of_known_contacts(cursor, "custom_events", values, batches)
-        key, order = "event_name, external_id", "occurred_at, sequence"
-        replaced = _delete_all_but_last(cursor, "custom_events", key=key, order=order)
+        replaced = 0
+        if _twin_count(cursor, "custom_events", key="event_name, external_id"):
+            replaced = _changed(
+                cursor,
+                """UPDATE custom_events SET superseded_at = versions.next_at
+                FROM (SELECT rowid AS id, lead(occurred_at) OVER (
+                          PARTITION BY event_name, external_id ORDER BY occurred_at, sequence) AS next_at
+                      FROM custom_events) AS versions
+                WHERE versions.id = custom_events.rowid AND versions.next_at IS NOT NULL""",
+            )
         return LoadedRows(known - replaced, replaced, unknown_contact=unknown)
 
 
@@ -186,22 +198,29 @@ def _insert_of_known_contacts(
 
 def _delete_all_but_last(cursor: duckdb.DuckDBPyConnection, table: str, *, key: str, order: str) -> int:
     """Keep, of the rows with the same key, the last in the order; how many went. Rows without a key stay."""
-    columns = key.split(", ")
-    present = " AND ".join(f"{column} IS NOT NULL" for column in columns)
-    distinct = columns[0] if len(columns) == 1 else f"({key})"
-    row = cursor.execute(f"SELECT count(*) - count(DISTINCT {distinct}) FROM {table} WHERE {present}").fetchone()
-    if row is None or row[0] == 0:
+    if not _twin_count(cursor, table, key=key):
         return 0
-    backwards = ", ".join(f"{column} DESC" for column in order.split(", "))
     return _changed(
         cursor,
         f"""DELETE FROM {table} WHERE rowid IN (
             SELECT id FROM (
-                SELECT rowid AS id, row_number() OVER (PARTITION BY {key} ORDER BY {backwards}) AS place
-                FROM {table} WHERE {present}
+                SELECT rowid AS id, row_number() OVER (PARTITION BY {key} ORDER BY {order} DESC) AS place
+                FROM {table} WHERE {_is_present(key)}
             ) WHERE place > 1
         )""",
     )
+
+
+def _twin_count(cursor: duckdb.DuckDBPyConnection, table: str, *, key: str) -> int:
+    """How many rows have the key of another one."""
+    distinct = f"({key})" if "," in key else key
+    query = f"SELECT count(*) - count(DISTINCT {distinct}) FROM {table} WHERE {_is_present(key)}"
+    ((count,),) = cursor.execute(query).fetchall()
+    return int(count)
+
+
+def _is_present(key: str) -> str:
+    return " AND ".join(f"{column} IS NOT NULL" for column in key.split(", "))
 
 
 def _changed(cursor: duckdb.DuckDBPyConnection, statement: str) -> int:

@@ -49,6 +49,8 @@ TABLES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "goal_value": "DECIMAL(38, 9)",
             "properties": "VARCHAR",
             "deleted_at": "TIMESTAMP",
+            # When a later version of the event took its place.
+            "superseded_at": "TIMESTAMP",
             "sequence": "BIGINT",
         },
         "lists": {

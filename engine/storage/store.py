@@ -6,6 +6,7 @@ from datetime import UTC
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from weakref import WeakSet
 
 import duckdb
 
@@ -21,6 +22,8 @@ class Store:
     def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection) -> None:
         self.path = path
         self._connection = connection
+        self._cursors: WeakSet[duckdb.DuckDBPyConnection] = WeakSet()
+        self._is_interrupted = False
 
     @classmethod
     def create(cls, path: Path, settings: StoreSettings | None = None) -> Self:
@@ -39,8 +42,18 @@ class Store:
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A connection of its own for one request: one shared by threads returns other threads' rows."""
+        if self._is_interrupted:
+            raise KeyboardInterrupt
         with store_errors(self.path):
-            return self._connection.cursor()
+            cursor = self._connection.cursor()
+        self._cursors.add(cursor)
+        return cursor
+
+    def interrupt(self) -> None:
+        """Stop every statement under way, and refuse new ones: they raise KeyboardInterrupt. From any thread."""
+        self._is_interrupted = True
+        for cursor in list(self._cursors):
+            cursor.interrupt()
 
     def catalog(self, *, default_zone: str = "UTC") -> Catalog:
         """What plans depend on: the lists, and the time zones that contacts have."""

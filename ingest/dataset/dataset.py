@@ -68,7 +68,7 @@ class Dataset:
         self.tables = tuple(files)
         self.ignored_files = contents.ignored
         self.row_counts: dict[str, RowCounts] = {}
-        self.failure: BaseException | None = None
+        self.failure: Exception | None = None
         self._files = files
         self._bad_rows = bad_rows
         self._on_progress = on_progress
@@ -96,7 +96,9 @@ class Dataset:
         try:
             for frame in _grouped(self._frames(table)):
                 yield from _arrow_table(frame, table.schema).to_batches()
-        except BaseException as error:  # Ctrl-C too arrives as text
+        except GeneratorExit:  # the reader was not read to its end
+            raise
+        except Exception as error:
             self.failure = error
             raise
 

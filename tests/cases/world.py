@@ -71,6 +71,7 @@ WORLD: dict[str, Any] = {
         _goal("ada", "a2", "2026-05-30T00:00:00Z", 0.2),  # 0.1 + 0.2 is exactly 0.3
         _goal("bo", "b1", "2026-05-01T00:00:00Z", 99.5),
         _goal("bo", "b1", "2026-05-02T00:00:00Z", 0.3),  # a later version of b1 takes its place
+        _goal("bo", "b1", "2026-06-01T12:00:00.000001Z", 1000),  # a version that has not come yet
         _goal("bo", "b2", "2026-05-02T00:00:00Z", 500, deleted_at="2026-06-01T12:00:00Z"),  # deleted by now
         _goal("cy", "c1", "2026-05-02T00:00:00Z", 0.3, deleted_at="2026-06-01T12:00:00.000001Z"),  # not deleted yet
         _goal("di", "d1", "2026-05-02T00:00:00Z", None, goal_type="lead"),  # a goal without a value

@@ -19,6 +19,10 @@ WITH facts AS (
         x.deleted_at IS NULL
         OR x.deleted_at >= CAST('2026-06-01 12:00:00.000001' AS TIMESTAMP)
       )
+      AND (
+        x.superseded_at IS NULL
+        OR x.superseded_at >= CAST('2026-06-01 12:00:00.000001' AS TIMESTAMP)
+      )
   ) AS e
   WHERE
     e.goal_type = 'purchase'

@@ -1,0 +1,50 @@
+"""Ctrl-C ends work on a store at once, and leaves it as it was."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from engine.storage import Store
+from engine.storage.interruption import run_interruptibly
+
+
+def press_ctrl_c_after(seconds: float) -> None:
+    threading.Timer(seconds, os.kill, [os.getpid(), signal.SIGINT]).start()
+
+
+def test_a_statement_under_way_is_stopped(tmp_path: Path) -> None:
+    with Store.create(tmp_path / "store.duckdb") as store:
+        endless = "SELECT count(*) FROM range(1000000000000) AS r(n) WHERE hash(n) = 0"
+        press_ctrl_c_after(0.5)
+        started = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            run_interruptibly(store, lambda: store.cursor().execute(endless).fetchall())
+        assert time.monotonic() - started < 30
+
+
+def test_the_next_statement_is_not_begun(tmp_path: Path) -> None:
+    with Store.create(tmp_path / "store.duckdb") as store:
+        begun = threading.Event()
+
+        def work() -> None:
+            press_ctrl_c_after(0)
+            begun.set()
+            while True:
+                store.row_count("contacts")
+
+        with pytest.raises(KeyboardInterrupt):
+            run_interruptibly(store, work)
+        assert begun.is_set()
+
+
+def test_results_and_errors_come_back_as_they_are(tmp_path: Path) -> None:
+    with Store.create(tmp_path / "store.duckdb") as store:
+        assert run_interruptibly(store, lambda: store.row_count("contacts")) == 0
+        with pytest.raises(ZeroDivisionError):
+            run_interruptibly(store, lambda: 1 // 0)
