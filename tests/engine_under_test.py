@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import orjson
 
-from engine.definition import read_segment
+from engine.definition import Segment, check_lists, read_segment
 from engine.definition.points import parsed_instant
+from engine.execute import evaluate
+from engine.storage import Store, StoreSettings
+from engine.storage.loading import TimelineOrder
 from ingest.batch import BatchResult, run_batch
+from ingest.dataset import TABLES as DATASET_TABLES
 from ingest.dataset import StopAtFirstBadRow, open_dataset
+from ingest.load import load_dataset
 
-TABLES = ("contacts", "timeline", "custom_events", "lists", "subscriptions")
+TABLES = tuple(DATASET_TABLES)
 
 World = Mapping[str, Any]
 
@@ -30,26 +36,57 @@ def write_dataset(world: World, folder: Path) -> None:
 
 def run_world(segments: Sequence[Mapping[str, Any]], world: World, *, as_of: datetime | None = None) -> BatchResult:
     """Compute segments (wire format) over a world, at its own instant if no other is given."""
-    instant = as_of or parsed_instant(world["as_of"])
-    assert instant is not None
-    zone = world.get("timezone") or "UTC"
-    read = [read_segment(dict(segment), default_timezone=zone) for segment in segments]
     with TemporaryDirectory() as folder:
         write_dataset(world, Path(folder))
         dataset = open_dataset(Path(folder), bad_rows=StopAtFirstBadRow())
-        return run_batch(dataset, read, as_of=instant, default_zone=zone)
+        read = _read(segments, world)
+        return run_batch(dataset, read, as_of=as_of or _instant_of(world), default_zone=_zone_of(world))
 
 
 def members_by_engine(
     segments: Sequence[Mapping[str, Any]], world: World, *, as_of: datetime | None = None
 ) -> dict[str, set[str]]:
-    """Segment id -> e-mails of the members."""
-    result = run_world(segments, world, as_of=as_of)
-    assert not result.evaluation.failed, result.evaluation.failed
+    """Segment id -> e-mails of the members. Like `run_world`, but over one store that is emptied each time: faster."""
+    store = _emptied_store()
+    with TemporaryDirectory() as folder:
+        write_dataset(world, Path(folder))
+        dataset = open_dataset(Path(folder), bad_rows=StopAtFirstBadRow())
+        load_dataset(store, dataset, order=TimelineOrder.ARRIVAL)
+    catalog = store.catalog(default_zone=_zone_of(world))
+    read = _read(segments, world)
+    for segment in read:
+        check_lists(segment, catalog.lists)
+    evaluation = evaluate(store, read, as_of=as_of or _instant_of(world), catalog=catalog)
+    assert not evaluation.failed, evaluation.failed
+    emails = dict(store.cursor().execute("SELECT contact_id, email FROM contacts").fetchall())
     return {
-        segment_id: set(result.members(segment_id).get_column("email").to_list())
-        for segment_id in result.evaluation.members
+        segment_id: {emails[contact_id] for contact_id in members.ids().tolist()}
+        for segment_id, members in evaluation.members.items()
     }
 
 
-__all__ = ["members_by_engine", "run_world", "write_dataset"]
+@cache
+def _store() -> Store:
+    return Store.create(Path(":memory:"), StoreSettings(threads=1))
+
+
+def _emptied_store() -> Store:
+    store = _store()
+    cursor = store.cursor()
+    for table in TABLES:
+        cursor.execute(f"DELETE FROM {table}")
+    return store
+
+
+def _read(segments: Sequence[Mapping[str, Any]], world: World) -> list[Segment]:
+    return [read_segment(dict(segment), default_timezone=_zone_of(world)) for segment in segments]
+
+
+def _zone_of(world: World) -> str:
+    return world.get("timezone") or "UTC"
+
+
+def _instant_of(world: World) -> datetime:
+    instant = parsed_instant(world["as_of"])
+    assert instant is not None
+    return instant
