@@ -240,6 +240,20 @@ def test_generate_then_run_works_and_a_second_generate_is_refused(tmp_path: Path
     assert populace("run", folder, "--segments", segments).returncode == 0
 
 
+def test_the_demo_finds_people_for_each_use_and_uses_its_data_again(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    first = json.loads(populace("demo", "--dir", folder, "--json").stdout)
+    assert first["contact_count"] == 20_000
+    assert first["tables"]["timeline"]["read"] + first["tables"]["custom_events"]["read"] == 1_000_000
+    sizes = {item["id"]: item["size"] for item in first["segments"]}
+    assert set(sizes) == {"vip", "win-back", "cart-abandoners", "germany-and-austria", "lamp-clickers"}
+    assert all(0 < size < 20_000 for size in sizes.values())
+    again = populace("demo", "--dir", folder)
+    assert "Generating" not in again.stderr
+    assert "Some of vip: " in again.stdout
+    assert "What to try next" in again.stdout
+
+
 @pytest.mark.parametrize("command", ["run", "generate", "demo"])
 def test_every_command_explains_itself(command: str) -> None:
     done = populace(command, "--help")

@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from api.cli.console import out
+from api.cli.console import err, out, print_json
 from api.cli.generate import generated
 from api.cli.progress import RunProgress
-from api.cli.run import print_result
+from api.cli.run import print_result, result_as_json
 from engine.definition.points import parsed_instant
 from engine.errors import OutputError
 from ingest.batch import run_batch
@@ -28,12 +28,14 @@ def demo(
     folder: Annotated[
         Path, typer.Option("--dir", metavar="DIR", help="Where to put the data; used again if it is there.")
     ] = Path("populace-demo"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
     """Generate 20,000 contacts with a million events, and compute five segments over them."""
     data, definitions = folder / "data", folder / "segments.json"
+    quiet = quiet or as_json
     if not data.exists():
-        out.print(f"Generating {CONTACTS:,} contacts and {EVENTS:,} events into [bold]{escape(str(data))}[/] ...")
+        err.print(f"Generating {CONTACTS:,} contacts and {EVENTS:,} events into [bold]{escape(str(data))}[/] ...")
         generated(data, contacts=CONTACTS, events=EVENTS, seed=SEED, quiet=quiet)
     try:
         definitions.write_bytes(resources.files(__package__).joinpath("segments.json").read_bytes())
@@ -46,6 +48,9 @@ def demo(
         shown.total_bytes = dataset.total_bytes
         segments = read_segments(definitions)
         result = run_batch(dataset, segments, as_of=as_of, on_table=shown.on_table, on_step=shown.on_step)
+    if as_json:
+        print_json(result_as_json(result))
+        return
     print_result(result)
     sample = result.members(SAMPLED_SEGMENT).head(SAMPLE_SIZE).get_column("email").to_list()
     out.print(f"\nSome of {SAMPLED_SEGMENT}: {', '.join(sample)}")
