@@ -15,12 +15,14 @@ from typing import Any
 
 import duckdb
 import orjson
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from engine.errors import BadRowError, DatasetError
 from ingest.dataset import TABLES, BadRow, Dataset, RowCounts, open_dataset
+from ingest.dataset.records import Records
 
 Row = Mapping[str, Any]
 FORMATS = (".csv", ".jsonl", ".parquet")
@@ -162,6 +164,14 @@ def test_a_large_table_comes_in_batches_that_lose_nothing(tmp_path: Path, suffix
     assert table["row_number"].to_pylist() == list(range(1, 600_001))
     assert table["entity_id"].to_pylist() == [f"e{number}" for number in range(600_000)]
     assert dataset.row_counts["timeline"] == RowCounts(600_000, 0)
+
+
+def test_the_last_row_of_some_records_may_be_a_bad_one() -> None:
+    """So that a format with parts counts on behind it."""
+    bad_row = BadRow("part-1", 5, "(whole row)", "x", "is wrong")
+    assert Records(pl.Series([1, 2]), {}, [bad_row], bytes_done=0).last_row == 5
+    assert Records(pl.Series([1, 7]), {}, [bad_row], bytes_done=0).last_row == 7
+    assert Records(pl.Series([], dtype=pl.Int64), {}, [], bytes_done=0).last_row == 0
 
 
 def test_progress_ends_at_all_bytes(tmp_path: Path) -> None:

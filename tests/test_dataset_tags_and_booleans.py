@@ -26,6 +26,7 @@ from tests.test_dataset import (
         (["b", "a", "b"], ["b", "a"]),
         ([E_AND_ACUTE, E_ACUTE], [E_ACUTE]),
         (["x" * 64], ["x" * 64]),
+        ([f"t{n * 7 % 40}" for n in range(80)], [f"t{n * 7 % 40}" for n in range(40)]),
         (["A", "a", "two words"], ["A", "a", "two words"]),
     ],
 )

@@ -13,6 +13,7 @@ from tests.test_dataset import (
     FORMATS,
     JSONL_AND_PARQUET,
     ROWS,
+    error_of,
     problem,
     read_table,
     stored,
@@ -27,6 +28,13 @@ def test_a_missing_value_is_null(tmp_path: Path, suffix: str) -> None:
     write_rows(tmp_path, "contacts", suffix, [{**ROWS["contacts"], **dict.fromkeys(columns)}])
     (row,) = read_table(tmp_path, "contacts")
     assert [row[column] for column in columns] == [None] * 5
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_required_value_that_is_missing_everywhere_is_missed(tmp_path: Path, suffix: str) -> None:
+    """A column of nothing but nulls, or a key that no line has."""
+    write_rows(tmp_path, "lists", suffix, [{"id": "a", "name": None}, {"id": "b", "name": None}])
+    assert "row 1, column name: None is missing; every row needs name" in error_of(tmp_path, "lists")
 
 
 def test_an_empty_csv_cell_is_missing_quoted_or_not(tmp_path: Path) -> None:

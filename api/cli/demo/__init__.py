@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import resources
 from pathlib import Path
+from shutil import rmtree
 from typing import Annotated
 
 import typer
@@ -36,7 +37,10 @@ def demo(
     quiet = quiet or as_json
     if not data.exists():
         err.print(f"Generating {CONTACTS:,} contacts and {EVENTS:,} events into [bold]{escape(str(data))}[/] ...")
-        generated(data, contacts=CONTACTS, events=EVENTS, seed=SEED, quiet=quiet)
+        partial = folder / "data.partial"  # it becomes data when it is whole, whatever stops it on the way
+        rmtree(partial, ignore_errors=True)
+        generated(partial, contacts=CONTACTS, events=EVENTS, seed=SEED, quiet=quiet)
+        partial.rename(data)
     try:
         definitions.write_bytes(resources.files(__package__).joinpath("segments.json").read_bytes())
     except OSError as error:
