@@ -245,42 +245,6 @@ def test_a_record_beyond_every_limit_is_refused(tmp_path: Path) -> None:
     assert "has a record beyond 16,777,216 bytes after row" in error_of(tmp_path)
 
 
-# --- quotation marks that do not pair up: Arrow would read on, and swallow rows ---------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("records", "message"),
-    [
-        (GOOD + b'b@example.com,"NV\n' + GOOD, "line 3 opens a quotation mark that is never closed"),
-        (GOOD + b'b@example.com,"NV', "line 3 opens a quotation mark that is never closed"),
-        (b'b@example.com,"NV\nc@example.com,"TX\n', "line 2 has a quotation mark inside of a value"),
-        (GOOD + b'b@example.com,5" disk\n', "line 3 has a quotation mark inside of a value"),
-        (GOOD + b'b@example.com,"a"b\n' + GOOD, "line 3 has a quotation mark inside of a value"),
-        (GOOD + b'b@example.com, "a"\n', "line 3 has a quotation mark inside of a value"),
-        (b'a@example.com,"x\ny"\nb@example.com,"a"b\n', "line 4 has a quotation mark inside of a value"),
-    ],
-)
-def test_misplaced_quotation_marks_are_refused(tmp_path: Path, records: bytes, message: str) -> None:
-    """The error names the line, and cannot be set aside: what the rest of the file says is anyone's guess."""
-    write_contacts(tmp_path, b"email,state\n" + records)
-    assert message in error_of(tmp_path)
-    assert message in error_of(tmp_path, bad_rows=KeptBadRows())
-
-
-def test_a_quotation_mark_left_open_in_a_large_file_is_found(tmp_path: Path) -> None:
-    """Far before the end of the file."""
-    write_contacts(tmp_path, b"email,state\n" + GOOD * 100_000 + b'b@example.com,"NV\n' + GOOD * 3_000_000)
-    message = error_of(tmp_path)
-    assert "quotation mark" in message
-    assert "never closed" in message
-
-
-def test_a_quotation_mark_in_a_bare_field_of_a_large_file_is_found(tmp_path: Path) -> None:
-    """Arrow takes it for a character like others; the error names the line all the same."""
-    write_contacts(tmp_path, b"email,state\n" + GOOD * 100_000 + b'b@example.com,5" disk\n' + GOOD * 3_000_000)
-    assert "line 100002 has a quotation mark inside of a value" in error_of(tmp_path)
-
-
 # --- a file that changes or breaks while it is read -------------------------------------------------------------------
 
 

@@ -37,7 +37,7 @@ STRING_FIELDS = (
     *_numbered("custom_string"),
 )
 NUMBER_FIELDS = ("lifetime_value", "orders_count", *_numbered("custom_number"))
-TIME_FIELDS = ("last_order_at", "created_at", "updated_at", *_numbered("custom_datetime"))
+TIME_FIELDS = ("last_order_at", *_numbered("custom_datetime"), "created_at", "updated_at")
 JSON_FIELDS = _numbered("custom_json")
 
 CONTACT_FIELDS: Mapping[str, FieldType] = MappingProxyType(

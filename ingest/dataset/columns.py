@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import polars as pl
 import pyarrow as pa
 
+from engine.definition.fields import CONTACT_FIELDS, FieldType
+from engine.definition.vocabulary import EVENT_NAME_PATTERN, GOAL_TYPES, KIND_PATTERN, SUBSCRIPTION_STATUSES
 from ingest.dataset.column_types.boolean import Boolean
 from ingest.dataset.column_types.column_type import ColumnType
 from ingest.dataset.column_types.email import Email
@@ -22,16 +24,15 @@ TEXT, NUMBER, INSTANT, BOOLEAN, TAGS = Text(), Number(), Instant(), Boolean(), T
 EMAIL_OF_CONTACT, EMAIL = Email(validated=True), Email(validated=False)
 JSON, JSON_OBJECT = JsonText(object_only=False), JsonText(object_only=True)
 MONEY = ExactNumber()
-_EVENT_NAME = r"[A-Za-z0-9_.:/-]{1,100}"
 KIND = PatternText(
     "a kind",
-    rf"[a-z0-9_.:-]{{1,128}}|custom_event\.{_EVENT_NAME}",
+    KIND_PATTERN,
     "it has 1 to 128 characters of a-z 0-9 _ . : - (or it is custom_event. and an event name)",
 )
-EVENT_NAME = PatternText("an event name", _EVENT_NAME, "it has 1 to 100 characters of A-Z a-z 0-9 _ . : / -")
+EVENT_NAME = PatternText("an event name", EVENT_NAME_PATTERN, "it has 1 to 100 characters of A-Z a-z 0-9 _ . : / -")
 LIST_ID = PatternText("a list id", r"[A-Za-z0-9_.-]{1,64}", "it has 1 to 64 characters of A-Z a-z 0-9 _ . -")
-GOAL_TYPE = OneOfText(("purchase", "subscription", "lead", "signup", "booking", "trial", "other"))
-STATUS = OneOfText(("active", "pending", "unsubscribed", "bounced", "complained"))
+GOAL_TYPE = OneOfText(GOAL_TYPES)
+STATUS = OneOfText(SUBSCRIPTION_STATUSES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,36 +64,18 @@ class Table:
         return pl.DataFrame(schema=stored).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
 
 
-def _numbered(prefix: str, column_type: ColumnType) -> tuple[Column, ...]:
-    """The five custom fields of one type."""
-    return tuple(Column(f"{prefix}_{number}", column_type) for number in range(1, 6))
-
+_TYPE_OF_FIELD = {
+    FieldType.STRING: TEXT,
+    FieldType.NUMBER: NUMBER,
+    FieldType.TIME: INSTANT,
+    FieldType.JSON: JSON,
+}
 
 CONTACTS = Table(
     "contacts",
     (
         Column("email", EMAIL_OF_CONTACT, required=True),
-        Column("external_id", TEXT),
-        Column("first_name", TEXT),
-        Column("last_name", TEXT),
-        Column("phone", TEXT),
-        Column("timezone", TEXT),
-        Column("language", TEXT),
-        Column("job_title", TEXT),
-        Column("address_line_1", TEXT),
-        Column("address_line_2", TEXT),
-        Column("country", TEXT),
-        Column("state", TEXT),
-        Column("postcode", TEXT),
-        *_numbered("custom_string", TEXT),
-        Column("lifetime_value", NUMBER),
-        Column("orders_count", NUMBER),
-        *_numbered("custom_number", NUMBER),
-        Column("last_order_at", INSTANT),
-        *_numbered("custom_datetime", INSTANT),
-        Column("created_at", INSTANT),
-        Column("updated_at", INSTANT),
-        *_numbered("custom_json", JSON),
+        *(Column(name, _TYPE_OF_FIELD[kind]) for name, kind in CONTACT_FIELDS.items() if name != "email"),
         Column("tags", TAGS),
     ),
 )

@@ -14,11 +14,12 @@ import orjson
 import polars as pl
 import pyarrow as pa
 
+from engine.definition.vocabulary import MAX_TEXT_CHARACTERS
 from ingest.dataset.column_types.arrow_nested import json_of_nested, nested_problem
 from ingest.dataset.column_types.arrow_text import is_arrow_text, text_of_arrow
 from ingest.dataset.column_types.column_type import JSON_NAMES, ColumnType
 from ingest.dataset.column_types.conversion import Conversion, RefusedValueError, settle
-from ingest.dataset.column_types.text import TEXT_MAX_CHARACTERS, non_ascii, normalised
+from ingest.dataset.column_types.text import non_ascii, normalised
 
 # A regular expression for the JSON that is common: up to four levels, no \u escapes, no number that could be infinite.
 # Whatever it does not match is not refused, but goes through a JSON parser.
@@ -99,16 +100,16 @@ class JsonText(ColumnType):
         accepted = present.str.contains(_PLAIN_OBJECT if self.object_only else _PLAIN_VALUE)
         if non_ascii(present).any():
             accepted &= normalised(present) == present
-        if (present.str.len_bytes().max() or 0) > TEXT_MAX_CHARACTERS:  # type: ignore[operator]  # polars types max() widely
-            accepted &= present.str.len_chars() <= TEXT_MAX_CHARACTERS
+        if (present.str.len_bytes().max() or 0) > MAX_TEXT_CHARACTERS:  # type: ignore[operator]  # polars types max() widely
+            accepted &= present.str.len_chars() <= MAX_TEXT_CHARACTERS
         return settle(present, present, accepted, self._checked)
 
     def _checked(self, text: str) -> str:
         """The document in NFC. Raises: RefusedValueError."""
         if text == "":
             raise RefusedValueError("is empty, which is not JSON")
-        if len(text) > TEXT_MAX_CHARACTERS:
-            raise RefusedValueError(f"is longer than the limit of {TEXT_MAX_CHARACTERS:,} characters")
+        if len(text) > MAX_TEXT_CHARACTERS:
+            raise RefusedValueError(f"is longer than the limit of {MAX_TEXT_CHARACTERS:,} characters")
         try:
             document = orjson.loads(text)
         except orjson.JSONDecodeError as error:
@@ -118,8 +119,8 @@ class JsonText(ColumnType):
         if _is_settled(text, document):
             return text
         settled = _STRING_TOKEN.sub(_normalised_token, text)
-        if len(settled) > TEXT_MAX_CHARACTERS:
-            raise RefusedValueError(f"is longer than the limit of {TEXT_MAX_CHARACTERS:,} characters in Unicode NFC")
+        if len(settled) > MAX_TEXT_CHARACTERS:
+            raise RefusedValueError(f"is longer than the limit of {MAX_TEXT_CHARACTERS:,} characters in Unicode NFC")
         return settled
 
 

@@ -11,11 +11,11 @@ from typing import Any, ClassVar
 import polars as pl
 import pyarrow as pa
 
+from engine.definition.vocabulary import MAX_GOAL_VALUE
 from ingest.dataset.column_types.column_type import ColumnType
 from ingest.dataset.column_types.conversion import Conversion, RefusedValueError, settle
 
 NUMERAL = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
-EXACT_NUMBER_LIMIT = 10**20
 
 
 class _NumberColumn(ColumnType):
@@ -79,7 +79,7 @@ class ExactNumber(_NumberColumn):
     def convert(self, raw: pl.Series) -> Conversion:
         """Numerals of a numeric column or of a column of numerals. Rows: one per raw value."""
         rounded = raw.cast(pl.Float64, strict=False)
-        accepted = rounded.is_finite() & (rounded.abs() < EXACT_NUMBER_LIMIT)
+        accepted = rounded.is_finite() & (rounded.abs() < MAX_GOAL_VALUE)
         if raw.dtype == pl.String:
             accepted &= raw.str.contains(f"^{NUMERAL}$")
         return settle(raw, raw.cast(pl.String), accepted, _numeral_at_the_limit)
@@ -88,7 +88,7 @@ class ExactNumber(_NumberColumn):
 def _numeral_at_the_limit(value: str | float) -> str:
     """The numeral, if it is only its rounding to a double that reached the limit. Raises: RefusedValueError."""
     if isinstance(value, str) and re.fullmatch(NUMERAL, value):
-        if abs(Decimal(value)) < EXACT_NUMBER_LIMIT:
+        if abs(Decimal(value)) < MAX_GOAL_VALUE:
             return value
         raise RefusedValueError("is too large; it must be between -1e20 and 1e20")
     if isinstance(value, str) or value - value != 0:  # infinity and NaN do not cancel out

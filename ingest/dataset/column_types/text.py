@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from engine.definition.vocabulary import MAX_TEXT_CHARACTERS
 from engine.errors import one_of
 from ingest.dataset.column_types.column_type import ColumnType
 from ingest.dataset.column_types.conversion import Conversion, RefusedValueError, replaced, settle
-
-TEXT_MAX_CHARACTERS = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +20,8 @@ class Text(ColumnType):
         """Text in NFC. Rows: one per raw value."""
         values = normalised(raw)
         accepted = ~values.str.contains("\x00", literal=True)
-        if (values.str.len_bytes().max() or 0) > TEXT_MAX_CHARACTERS:  # type: ignore[operator]  # polars types max() widely
-            accepted &= values.str.len_chars() <= TEXT_MAX_CHARACTERS
+        if (values.str.len_bytes().max() or 0) > MAX_TEXT_CHARACTERS:  # type: ignore[operator]  # polars types max() widely
+            accepted &= values.str.len_chars() <= MAX_TEXT_CHARACTERS
         return settle(raw, values, accepted, _refuse_text)
 
 
@@ -44,7 +43,7 @@ def _refuse_text(value: str) -> str:
     """Raises: RefusedValueError, always."""
     if "\x00" in value:
         raise RefusedValueError("holds a NUL character; remove it")
-    raise RefusedValueError(f"is longer than the limit of {TEXT_MAX_CHARACTERS:,} characters")
+    raise RefusedValueError(f"is longer than the limit of {MAX_TEXT_CHARACTERS:,} characters")
 
 
 @dataclass(frozen=True, slots=True)
