@@ -79,8 +79,8 @@ class BadRowError(DatasetError):
     """One row of a dataset file is not valid."""
 
     def __init__(self, file: Path | str, row: int, column: str, value: object, problem: str) -> None:
-        self.row, self.column, self.value = row, column, value
         super().__init__(file, f"row {row}, column {column}: {shown(value)} {problem}")
+        self.row, self.column, self.value, self.problem = row, column, value, problem
 
 
 # --- computing --------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -134,12 +135,11 @@ def test_a_folder_that_may_not_be_written_is_refused_at_once() -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
-def test_a_full_disk_is_an_error_of_the_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_an_error_of_the_output(tmp_path: Path) -> None:
     """When a row does not fit, and when what is still buffered does not fit at the end."""
     for count in (1, 1_000):
         bad_rows = BadRowsFile(tmp_path / "bad.jsonl")
-        monkeypatch.setattr(bad_rows, "_aside", tmp_path / ".aside")
-        (tmp_path / ".aside").symlink_to("/dev/full")
+        (tmp_path / f".bad.jsonl.{os.getpid()}.partial").symlink_to("/dev/full")
         with pytest.raises(OutputError, match="No space left on device"), bad_rows:
             for row in range(count):
                 bad_rows.take(BadRow("contacts.csv", row, "state", "x" * 1_000, "is wrong"))

@@ -18,9 +18,10 @@ from api.cli.options import as_of_instant, memory_bytes, zone_name
 from api.cli.progress import RunProgress
 from engine.compile import Step, memberships_in_words
 from engine.errors import OutputError
-from engine.execute.export import checked_format, replaced_file
+from engine.execute.export import checked_format
 from engine.plan import Plan
 from engine.storage import StoreSettings
+from engine.storage.whole_file import replaced_file
 from ingest.batch import BatchResult, run_batch
 from ingest.dataset import BadRowsFile, StopAtFirstBadRow, open_dataset
 from ingest.load import DatasetReport, TableReport

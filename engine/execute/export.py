@@ -1,12 +1,10 @@
-"""Members as files: rows (segment_id, email), sorted, written completely or not at all."""
+"""Members as files: rows (segment_id, email), sorted."""
 
 from __future__ import annotations
 
 import csv
 import io
-import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,31 +17,6 @@ from engine.errors import OutputError, one_of
 MEMBER_SCHEMA = pa.schema([("segment_id", pa.string()), ("email", pa.string())])
 
 Batches = Iterable[pa.RecordBatch]
-
-
-@contextmanager
-def replaced_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to write that takes the place of `path` once it is complete and on disk; on an error nothing changes.
-
-    Raises: OutputError if the place cannot be written; it is tried at once, before any work.
-    """
-    if path.is_dir():
-        raise OutputError(path, "is a folder; name a file in it")
-    aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        file = aside.open("wb")
-    except OSError as error:
-        raise OutputError(path, f"cannot be written: {error.strerror}") from error
-    try:
-        with file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    except OSError as error:
-        raise OutputError(path, f"cannot be written: {error.strerror or error}") from error
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def checked_format(path: Path) -> Callable[[Batches, BinaryIO], None]:

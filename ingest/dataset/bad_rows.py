@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self, TextIO
+from typing import Any, Protocol, Self
 
 import orjson
 
 from engine.errors import BadRowError, OutputError
+from engine.storage.whole_file import replaced_file
 
 VALUE_MAX_CHARACTERS = 1_000
 WHOLE_ROW = "(whole row)"  # stands for the column where it is the row that is wrong, not one value in it
@@ -65,43 +66,37 @@ class BadRowsFile:
             raise OutputError(path, "a file of bad rows is named *.jsonl or *.csv")
         self.path = path
         self.count = 0
-        self._aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        self._file: TextIO | None = None
+        self._stack = ExitStack()
+        self._file: TextIOWrapper | None = None
         self._write: Callable[[BadRow], Any] = self._write_json if path.suffix == ".jsonl" else self._write_csv
 
     def __enter__(self) -> Self:
         """Raises: OutputError if the file cannot be written."""
-        if self.path.is_dir():
-            raise OutputError(self.path, "is a folder; name a file for the bad rows")
-        try:
-            self._file = self._aside.open("w", encoding="utf-8", newline="")
-            if self.path.suffix == ".csv":
-                csv.writer(self._file).writerow(BAD_ROW_FIELDS)
-        except OSError as error:
-            raise OutputError(self.path, f"bad rows cannot be written there: {error.strerror}") from error
+        binary = self._stack.enter_context(replaced_file(self.path))
+        self._file = TextIOWrapper(binary, "utf-8", newline="", write_through=True)
+        if self.path.suffix == ".csv":
+            csv.writer(self._file).writerow(BAD_ROW_FIELDS)
         return self
 
     def __exit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Raises: OutputError if the file cannot be completed."""
+        file, self._file = self._file, None
         try:
-            if self._file is not None:
-                self._file.close()
-            if error is None:
-                self._aside.replace(self.path)
+            if file is not None:
+                file.detach()  # it must not close what it writes to
         except OSError as failure:
-            raise OutputError(self.path, f"bad rows cannot be written there: {failure.strerror}") from failure
-        finally:
-            with suppress(FileNotFoundError):
-                self._aside.unlink()
+            if error is None:
+                error_type, error, traceback = type(failure), failure, failure.__traceback__
+        self._stack.__exit__(error_type, error, traceback)
 
     def take(self, bad_row: BadRow) -> None:
         """Write one bad row. Raises: OutputError if it cannot be written."""
         try:
             self._write(bad_row)
         except OSError as error:
-            raise OutputError(self.path, f"bad rows cannot be written there: {error.strerror}") from error
+            raise OutputError(self.path, f"cannot be written: {error.strerror}") from error
         self.count += 1
 
     def _write_json(self, bad_row: BadRow) -> None:
@@ -113,7 +108,7 @@ class BadRowsFile:
         csv.writer(self._open_file).writerow((bad_row.file, bad_row.row, bad_row.column, value, bad_row.problem))
 
     @property
-    def _open_file(self) -> TextIO:
+    def _open_file(self) -> TextIOWrapper:
         """Raises: RuntimeError outside of the `with` block."""
         if self._file is None:
             raise RuntimeError("a BadRowsFile takes rows inside its with block only")
