@@ -33,8 +33,8 @@ def test_the_next_statement_is_not_begun(tmp_path: Path) -> None:
         begun = threading.Event()
 
         def work() -> None:
-            press_ctrl_c_after(0)
             begun.set()
+            press_ctrl_c_after(0)
             while True:
                 store.row_count("contacts")
 
