@@ -86,7 +86,7 @@ def run_batch(
 
         def work() -> BatchResult:
             started = time.perf_counter()
-            # One evaluation follows: sorting the events first would cost more than it saves (docs/storage.md).
+            # Sorting the events would cost more than one evaluation earns back (docs/storage.md).
             report = load_dataset(store, dataset, order=TimelineOrder.ARRIVAL, on_table=on_table)
             catalog = store.catalog(default_zone=default_zone)
             _check_names(segments, catalog)

@@ -15,13 +15,13 @@ from engine.storage.store import Store
 
 
 class TimelineOrder(Enum):
-    """How events lie on disk. Measured on 1 M contacts x 20 M events; see docs/storage.md."""
+    """How events lie on disk. What each costs and gains is measured in docs/storage.md."""
 
     ARRIVAL = "arrival"
-    """As they came: nothing to sort. Right for one evaluation."""
+    """As they came: nothing to sort."""
 
     KIND_CONTACT = "kind, contact"
-    """By kind, then contact: what a batch reads lies together. Right for many evaluations."""
+    """By kind, then contact: what one pass reads lies together."""
 
 
 @dataclass(frozen=True, slots=True)
