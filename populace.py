@@ -7,13 +7,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from engine.definition import Segment, read_segment
+from engine.definition import Segment, checked_timezone, read_segment
 from engine.definition.points import parsed_instant
+from engine.definition.tree import CONTACT_TIMEZONE
 from engine.errors import (
     BadRowError,
     CallerError,
@@ -54,7 +55,7 @@ __all__ = [
 def run(
     dataset: str | Path,
     *,
-    segments: str | Path | Sequence[Segment],
+    segments: str | Path | Iterable[Segment],
     as_of: str | datetime | None = None,
     default_timezone: str = "UTC",
     extra_columns: Literal["refuse", "ignore"] = "refuse",
@@ -67,8 +68,15 @@ def run(
 
     Raises: CallerError (its subclasses say what) for what the caller can fix.
     """
+    if default_timezone == CONTACT_TIMEZONE:
+        raise CallerError("default_timezone: must be an IANA time zone: contacts without a zone of their own use it")
+    checked_timezone(default_timezone, "default_timezone")
     if isinstance(segments, str | Path):
         segments = read_segments(Path(segments), default_timezone=default_timezone)
+    segments = list(segments)
+    twins = {segment.id for segment in segments if sum(other.id == segment.id for other in segments) > 1}
+    if twins:
+        raise SegmentsFileError(f"segment id {min(twins)!r} is given twice; ids are unique")
     folder = open_dataset(Path(dataset), extra_columns=extra_columns, bad_rows=StopAtFirstBadRow())
     settings = StoreSettings(memory_bytes=memory_bytes)
     return run_batch(folder, segments, as_of=_instant(as_of), default_zone=default_timezone, settings=settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -91,7 +92,7 @@ def test_a_step_that_fails_fails_only_the_segments_that_need_it(monkeypatch: pyt
     def broken(scan: Scan, plan: Plan) -> Step:
         step = compiled(scan, plan)
         if isinstance(scan, ProfileScan) and any("'FR'" in line for line in step.sql.splitlines()):
-            return Step(step.name, step.comment, "SELECT error('planted')", step.conditions)
+            return replace(step, sql="SELECT error('planted')")
         return step
 
     monkeypatch.setattr(batch, "scan_step", broken)
@@ -125,6 +126,14 @@ def test_five_hundred_segments_are_computed_in_one_go() -> None:
     trees = [field("orders_count", "gte", number) for number in range(500)]
     found = members_by_engine([segment(tree, f"s{number}") for number, tree in enumerate(trees)], WORLD)
     assert [len(found[f"s{number}"]) for number in range(8)] == [2, 2, 2, 2, 2, 2, 1, 0]
+
+
+def test_the_printer_of_sql_changes_no_text() -> None:
+    """Its own word for a newline is a text like any other, and so is a newline."""
+    names = ["x__SQLGLOT__LB__y", "x\ny", "__SQLGLOT__LB__"]
+    world = WORLD | {"contacts": [{"email": f"c{n}@x.example", "first_name": name} for n, name in enumerate(names)]}
+    segments = [segment(field("first_name", "equals", name), f"s{number}") for number, name in enumerate(names)]
+    assert members_by_engine(segments, world) == {f"s{n}": {f"c{n}@x.example"} for n in range(len(names))}
 
 
 def test_no_segment_at_all_is_an_answer_too() -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import math
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engine.errors import BadRowError, DatasetError, OutputError
+from engine.storage import whole_file
 from ingest.dataset import BadRow, BadRowsFile, RowCounts, open_dataset
 from tests.test_dataset import FORMATS, ROWS, Row, read_rows, read_table, without_root, write_rows
 
@@ -135,11 +135,12 @@ def test_a_folder_that_may_not_be_written_is_refused_at_once() -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
-def test_a_full_disk_is_an_error_of_the_output(tmp_path: Path) -> None:
+def test_a_full_disk_is_an_error_of_the_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When a row does not fit, and when what is still buffered does not fit at the end."""
     for count in (1, 1_000):
         bad_rows = BadRowsFile(tmp_path / "bad.jsonl")
-        (tmp_path / f".bad.jsonl.{os.getpid()}.partial").symlink_to("/dev/full")
+        full = Path("/dev/full").open("wb")  # noqa: SIM115 - the file under test closes it
+        monkeypatch.setattr(whole_file, "_open_aside", lambda path, full=full: (full, tmp_path / "aside"))
         with pytest.raises(OutputError, match="No space left on device"), bad_rows:
             for row in range(count):
                 bad_rows.take(BadRow("contacts.csv", row, "state", "x" * 1_000, "is wrong"))

@@ -35,7 +35,7 @@ def test_a_folder_without_tables_is_refused_with_a_hint(tmp_path: Path) -> None:
     """Empty, or with a name that is nearly right."""
     assert "is an empty folder" in error_of(tmp_path)
     (tmp_path / "contact.csv").write_text("email\n")
-    assert "'contact.csv' (did you mean 'contacts'?)" in error_of(tmp_path)
+    assert "contact.csv: looks like the table contacts" in error_of(tmp_path)
 
 
 @pytest.mark.parametrize("closed", [".", "contacts.csv", "timeline.jsonl", "lists.parquet", "subscriptions"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from importlib.metadata import version
 from typing import Annotated
@@ -51,4 +52,6 @@ def main() -> None:
 
     0: done. 1: our fault. 2: something that the caller can fix. 130: stopped by the caller.
     """
+    for stop in (signal.SIGTERM, signal.SIGHUP):  # what a scheduler sends ends a run as cleanly as Ctrl-C
+        signal.signal(stop, signal.default_int_handler)
     sys.exit(exit_code_of(app))

@@ -16,6 +16,7 @@ _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
 _BYTES = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)i?b?", re.IGNORECASE)
 
 MIN_MEMORY_BYTES = 64 * 2**20
+MAX_MEMORY_BYTES = 2**50
 
 
 def as_of_instant(text: str | None) -> datetime:
@@ -35,10 +36,12 @@ def memory_bytes(text: str | None) -> int | None:
     match = _BYTES.fullmatch(text.strip())
     if match is None:
         raise typer.BadParameter(f"{text!r} is no amount of memory; write it as 4GB or 800MB")
-    amount = int(float(match[1]) * _UNITS[match[2].lower()])
+    amount = float(match[1]) * _UNITS[match[2].lower()]
     if amount < MIN_MEMORY_BYTES:
         raise typer.BadParameter(f"{text!r} is too little; give at least {MIN_MEMORY_BYTES // 2**20} MB")
-    return amount
+    if amount > MAX_MEMORY_BYTES:
+        raise typer.BadParameter(f"{text!r} is more than any machine has")
+    return int(amount)
 
 
 def zone_name(text: str) -> str:

@@ -27,7 +27,7 @@ from ingest.dataset import BadRowsFile, StopAtFirstBadRow, open_dataset
 from ingest.load import DatasetReport, TableReport
 from ingest.segments_file import read_segments
 
-_STEP_FILE = re.compile(r"\d{3}_[a-z0-9_]+\.sql|memberships\.txt")
+_STEP_FILE = re.compile(r"\d{3,}_[a-z0-9_]+\.sql|memberships\.txt")
 
 
 def run(
@@ -78,10 +78,11 @@ def run(
     plans: list[Plan] = []
     with ExitStack() as stack:
         # Every place to write is tried before the work starts.
+        _check_outputs(dataset, [path for path in (out_file, bad_rows) if path])
+        if sql_dir:
+            _check_sql_dir(sql_dir)
         write = checked_format(out_file) if out_file else None
         file = stack.enter_context(replaced_file(out_file)) if out_file else None
-        if sql_dir:
-            _prepare_sql_dir(sql_dir)
         aside = stack.enter_context(BadRowsFile(bad_rows)) if bad_rows else StopAtFirstBadRow()
         shown = stack.enter_context(RunProgress.on_terminal(quiet=quiet or as_json))
         folder = open_dataset(dataset, extra_columns=extra_columns, bad_rows=aside, on_progress=shown.on_bytes)
@@ -192,22 +193,36 @@ def _shown(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")
 
 
-def _prepare_sql_dir(folder: Path) -> None:
-    """Make the folder, or empty it of step files; refuse one that holds anything else."""
+def _check_outputs(dataset: Path, outputs: list[Path]) -> None:
+    """Refuse to write over the dataset, or two things into one file."""
+    taken: set[Path] = set()
+    for path in (output.resolve() for output in outputs):
+        if path in taken:
+            raise OutputError(path, "is named twice; members and bad rows go into files of their own")
+        if dataset.resolve() in path.parents:
+            raise OutputError(path, "lies in the dataset folder, where the next run would read it; write elsewhere")
+        taken.add(path)
+
+
+def _check_sql_dir(folder: Path) -> None:
+    """Make the folder; refuse one that holds anything but steps of an earlier run."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         strangers = [path.name for path in folder.iterdir() if not _STEP_FILE.fullmatch(path.name)]
-        if strangers:
-            raise OutputError(
-                folder, f"holds other files, such as {strangers[0]!r}; name a folder of its own for the SQL"
-            )
-        for path in folder.iterdir():
-            path.unlink()
     except OSError as error:
         raise OutputError(folder, f"cannot be written: {error.strerror}") from error
+    if strangers:
+        raise OutputError(folder, f"holds other files, such as {strangers[0]!r}; name a folder of its own for the SQL")
 
 
 def _write_steps(folder: Path, steps: list[Step], plan: Plan) -> None:
-    for number, step in enumerate(steps, start=1):
-        (folder / f"{number:03}_{step.name}.sql").write_text(step.script, encoding="utf-8")
-    (folder / "memberships.txt").write_text(memberships_in_words(plan), encoding="utf-8")
+    """Put the steps in the place of those of an earlier run."""
+    try:
+        for path in folder.iterdir():
+            if _STEP_FILE.fullmatch(path.name):
+                path.unlink()
+        for number, step in enumerate(steps, start=1):
+            (folder / f"{number:03}_{step.name}.sql").write_text(step.script, encoding="utf-8")
+        (folder / "memberships.txt").write_text(memberships_in_words(plan), encoding="utf-8")
+    except OSError as error:
+        raise OutputError(folder, f"cannot be written: {error.strerror}") from error

@@ -22,19 +22,21 @@ class Step:
     """One statement.
 
     With `conditions` it is a query: columns contact_id, then one boolean for each of them, by name. Without, it makes
-    the temporary table that it is named after. `comment` holds plain lines; `sql` has no comment of its own.
+    the temporary table that it is named after. `comment` holds plain lines. `sql` is what runs; `pretty_sql` is the
+    same for people.
     """
 
     name: str
     comment: str
     sql: str
+    pretty_sql: str
     conditions: tuple[str, ...] = ()
 
     @property
     def script(self) -> str:
         """The statement as a file: comment, statement, semicolon."""
         lines = "".join(f"-- {line}\n" for line in self.comment.splitlines())
-        return f"{lines}{self.sql};\n"
+        return f"{lines}{self.pretty_sql};\n"
 
 
 def zone_edges_step(edges: ZoneEdges) -> Step:
@@ -47,7 +49,7 @@ def zone_edges_step(edges: ZoneEdges) -> Step:
         properties=exp.Properties(expressions=[exp.TemporaryProperty()]),
     )
     comment = "Where local days start and end, in UTC, for every time zone that contacts have."
-    return Step(edges.name, comment, _rendered(create))
+    return _step(edges.name, comment, create)
 
 
 def scan_step(scan: Scan, plan: Plan) -> Step:
@@ -69,7 +71,7 @@ def scan_step(scan: Scan, plan: Plan) -> Step:
         case _:
             assert_never(scan)
     names = tuple(condition.name for condition in scan.conditions)
-    return Step(scan.name, "\n".join(lines), _rendered(query), names)
+    return _step(scan.name, "\n".join(lines), query, names)
 
 
 def memberships_in_words(plan: Plan) -> str:
@@ -77,5 +79,9 @@ def memberships_in_words(plan: Plan) -> str:
     return "".join(f"{item.segment_id} = {condition_in_words(item.expression)}\n" for item in plan.memberships)
 
 
-def _rendered(tree: exp.Expr) -> str:
-    return tree.sql(dialect=DIALECT, pretty=True)
+def _step(name: str, comment: str, tree: exp.Expr, conditions: tuple[str, ...] = ()) -> Step:
+    # sqlglot's pretty printer puts this in place of newlines inside literals, and then newlines in place of all of it:
+    # what runs is never pretty-printed, and nothing is that holds the word.
+    sql = tree.sql(dialect=DIALECT)
+    pretty = sql if "__SQLGLOT__" in sql else tree.sql(dialect=DIALECT, pretty=True)
+    return Step(name, comment, sql, pretty, conditions)

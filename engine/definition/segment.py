@@ -34,7 +34,10 @@ def read_segment(value: object, *, default_timezone: str = "UTC") -> Segment:
         id=segment_id,
         name=_read_label(document, "name", MAX_NAME_CHARACTERS) or segment_id,
         color=_read_label(document, "color", MAX_COLOR_CHARACTERS),
-        timezone=checked_timezone(document.get("timezone") or default_timezone, document.at("timezone")),
+        timezone=checked_timezone(
+            default_timezone if document.get("timezone") in (None, "") else document.get("timezone"),
+            document.at("timezone"),
+        ),
         tree=read_tree(document.require("tree")),
     )
 

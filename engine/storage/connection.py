@@ -56,5 +56,9 @@ def store_errors(path: Path) -> Iterator[None]:
         raise KeyboardInterrupt from error
     except duckdb.OutOfMemoryException as error:
         raise StoreError(f"{path}: not enough memory: {error}. Give more with --memory-limit.") from error
+    except (duckdb.FatalException, duckdb.TransactionException) as error:
+        if "No space left" not in str(error):
+            raise
+        raise StoreError(f"{path}: no space left on the disk; free some, or name another with TMPDIR") from error
     except (duckdb.IOException, PermissionError) as error:
         raise StoreError(f"{path}: cannot be read or written: {error}") from error

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,9 +21,9 @@ def replaced_file(path: Path) -> Iterator[BinaryIO]:
     """
     if path.is_dir():
         raise OutputError(path, "is a folder; name a file in it")
-    aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        file = aside.open("wb")
+        path = path.resolve()
+        file, aside = _open_aside(path)
     except OSError as error:
         raise OutputError(path, f"cannot be written: {error.strerror}") from error
     try:
@@ -34,3 +36,18 @@ def replaced_file(path: Path) -> Iterator[BinaryIO]:
         raise OutputError(path, f"cannot be written: {error.strerror or error}") from error
     finally:
         aside.unlink(missing_ok=True)
+
+
+def _open_aside(path: Path) -> tuple[BinaryIO, Path]:
+    """A new file beside the path, under a name that no other process has, with the mode that the path is to have."""
+    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o666 & ~_umask()
+    handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".partial", dir=path.parent)
+    os.fchmod(handle, mode)
+    return os.fdopen(handle, "wb"), Path(name)
+
+
+def _umask() -> int:
+    """The mode bits that this process withholds; reading them sets them, so they are set back."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

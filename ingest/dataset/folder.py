@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from engine.errors import DatasetError, did_you_mean, one_of, shown
@@ -56,6 +57,8 @@ def _contents(folder: Path, entries: list[Path]) -> FolderContents:
             found[name].append(entry)
         else:
             ignored.append(entry.name)
+    for name in ignored:
+        _refuse_near_miss(folder, name, {table for table, files in found.items() if not files})
     for name, same_table in found.items():
         if len(same_table) > 1:
             names = " and ".join(entry.name for entry in same_table)
@@ -64,6 +67,19 @@ def _contents(folder: Path, entries: list[Path]) -> FolderContents:
     if not sources:
         raise DatasetError(folder, _no_tables(ignored))
     return FolderContents(sources, tuple(ignored))
+
+
+def _refuse_near_miss(folder: Path, file_name: str, missing: Collection[str]) -> None:
+    """Refuse a file that was meant to be a table: left aside in silence, it would change the members.
+
+    Raises: DatasetError for the name of a missing table with another spelling or another ending.
+    """
+    stem = file_name.split(".", maxsplit=1)[0].strip().lower()
+    close = get_close_matches(stem, missing, n=1, cutoff=0.85)
+    if close and not file_name.startswith("."):
+        endings = one_of([*FORMATS, "a folder of .parquet parts"])
+        problem = f"looks like the table {close[0]}, which is named {close[0]} with the ending {endings}"
+        raise DatasetError(folder / file_name, f"{problem}; rename it, or move it elsewhere")
 
 
 def _source(name: str, entry: Path) -> TableSource:

@@ -38,7 +38,9 @@ class Tags(ColumnType):
         """A list column."""
         if pa.types.is_null(array.type):
             return pl.Series(pl.from_arrow(array))
-        lists = array.cast(pa.large_list(array.type.value_type))
+        given = array.type.value_type
+        # What pyarrow makes of nothing but empty lists is a list of nulls.
+        lists = array.cast(pa.large_list(pa.large_string() if pa.types.is_null(given) else given))
         return _lists_of(lists, text_of_arrow(lists.values))  # what polars gets must be UTF-8
 
     def json_problem(self, value: object) -> str | None:
