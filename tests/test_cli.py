@@ -112,6 +112,54 @@ def test_an_output_that_cannot_be_written_is_refused_first(
     assert (done.returncode, problem in done.stderr) == (2, True), done.stderr
 
 
+def test_members_and_bad_rows_never_replace_each_other_or_the_data(
+    dataset: Path, segments: Path, tmp_path: Path
+) -> None:
+    both = tmp_path / "both.jsonl"
+    both.write_text("old")
+    done = populace("run", dataset, "--segments", segments, "--out", both, "--bad-rows", both)
+    assert (done.returncode, "is named twice" in done.stderr, both.read_text()) == (2, True, "old")
+    for option in ("--out", "--bad-rows"):
+        done = populace("run", dataset, "--segments", segments, option, dataset / "contacts.csv")
+        assert (done.returncode, "lies in the dataset folder" in done.stderr) == (2, True), done.stderr
+    assert (dataset / "contacts.csv").read_text("utf-8") == CONTACTS
+
+
+def test_an_output_keeps_its_mode_and_a_link_is_followed(dataset: Path, segments: Path, tmp_path: Path) -> None:
+    secret, link = tmp_path / "secret.csv", tmp_path / "link.csv"
+    secret.touch(mode=0o600)
+    link.symlink_to(secret)
+    assert populace("run", dataset, "--segments", segments, "--out", link).returncode == 0
+    assert link.is_symlink()
+    assert (secret.stat().st_mode & 0o777, secret.read_text().startswith("segment_id,email")) == (0o600, True)
+
+
+@pytest.mark.parametrize("name", ["timelines.jsonl", "Timeline.jsonl", "timeline.json", "timeline.jsonl.gz"])
+def test_a_table_with_a_misspelt_name_is_refused(dataset: Path, segments: Path, name: str) -> None:
+    """Left aside in silence, it would put people into segments who do not belong there."""
+    (dataset / name).write_text("{}")
+    done = populace("run", dataset, "--segments", segments)
+    assert (done.returncode, f"{name}: looks like the table timeline" in done.stderr) == (2, True), done.stderr
+
+
+def test_a_terminated_run_leaves_nothing_behind(segments: Path, tmp_path: Path) -> None:
+    folder, scratch = tmp_path / "made", tmp_path / "scratch"
+    scratch.mkdir()
+    assert populace("generate", folder, "--contacts", 20_000, "--events", 600_000).returncode == 0
+    segments.write_text(json.dumps([segment(events("open_email", "at_least", 1), "openers")]))
+    command = [sys.executable, "-c", "from api.cli.main import main; main()", "run", str(folder), "--segments"]
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path(__file__).parents[1]), "TMPDIR": str(scratch)}
+    out = tmp_path / "members.csv"
+    with subprocess.Popen([*command, str(segments), "--out", str(out)], env=environment, stderr=subprocess.PIPE) as run:
+        while not list(scratch.iterdir()):
+            assert run.poll() is None
+        run.terminate()
+        _, stderr = run.communicate(timeout=60)
+    assert (run.returncode, stderr) == (130, b"stopped; nothing was changed\n")
+    assert list(scratch.iterdir()) == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["made", "scratch", "segments.json"]
+
+
 def test_the_sql_that_ran_is_written_one_file_per_step(dataset: Path, segments: Path, tmp_path: Path) -> None:
     folder = tmp_path / "sql"
     for _ in range(2):  # the second time replaces the first
