@@ -20,7 +20,7 @@ def read_segments(path: Path, *, default_timezone: str = "UTC") -> list[Segment]
     segments: dict[str, Segment] = {}
     origins: dict[str, str] = {}
     for origin, document in _documents(path):
-        label = f"segment {document['id']!r}" if isinstance(document, dict) and "id" in document else "segment"
+        label = f"segment {shown(document['id'])}" if isinstance(document, dict) and "id" in document else "segment"
         try:
             segment = read_segment(document, default_timezone=default_timezone)
         except DefinitionError as error:

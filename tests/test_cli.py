@@ -215,6 +215,25 @@ def test_segments_that_cannot_be_used_are_refused_with_exit_code_2(
     assert "Traceback" not in done.stderr
 
 
+def test_what_a_file_holds_cannot_forge_the_error_about_it(dataset: Path, tmp_path: Path) -> None:
+    path = tmp_path / "bad.json"
+    path.write_text(json.dumps([{"id": "x" * 100_000, "\x1b[31m\nerror: forged": 1}]))
+    done = populace("run", dataset, "--segments", path)
+    assert (done.returncode, len(done.stderr) < 2_000, "\x1b" in done.stderr) == (2, True, False)
+    assert "\nerror: forged" not in done.stderr
+
+
+def test_a_full_standard_output_is_no_bug_of_ours(dataset: Path, segments: Path) -> None:
+    command = f"'{sys.executable}' -c 'from api.cli.main import main; main()' run '{dataset}' --segments '{segments}'"
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path(__file__).parents[1])}
+    for option in ("", " --json"):
+        done = subprocess.run(
+            f"{command}{option} > /dev/full", shell=True, env=environment, capture_output=True, text=True, check=False
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        assert done.returncode == 2, done.stderr
+
+
 def test_a_folder_of_segment_files_is_read_in_order(dataset: Path, tmp_path: Path) -> None:
     folder = tmp_path / "segments"
     folder.mkdir()

@@ -88,3 +88,16 @@ def test_the_numeral_of_a_double_reads_back_as_that_double(number: float) -> Non
 def test_a_goal_value_beyond_the_limit_is_refused(tmp_path: Path, suffix: str, value: float) -> None:
     """From 1e20 on, on both sides."""
     assert "is too large" in problem(tmp_path, suffix, "custom_events", "goal_value", value)
+
+
+def test_a_numeral_of_many_digits_with_an_exponent_is_one_that_the_store_reads() -> None:
+    """Without an exponent, rounded to the decimals of goal values."""
+    odd = ["100000000000000000000000000000E-10", "123456789012345678901234567890e-15", "0e999999999999999999", "1e-400"]
+    converted = ExactNumber().convert(pl.Series(odd))
+    assert converted.values.to_list() == [
+        "10000000000000000000.000000000",
+        "123456789012345.678901235",
+        "0.000000000",
+        "0.000000000",
+    ]
+    assert not converted.refused

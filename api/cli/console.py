@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 
 import orjson
 from rich.console import Console
@@ -44,6 +46,12 @@ def exit_code_of(run: Callable[[], None]) -> int:
             raise
         err.print("stopped; nothing was changed")
         return EXIT_INTERRUPTED
+    except OSError as error:
+        # Every file that a caller names has an error of its own: what is left is where we print.
+        err.print(f"[bold red]error:[/] the output cannot be written: {escape(error.strerror or str(error))}")
+        with suppress(OSError, ValueError):  # Python writes what is left when it ends, and would fail once more
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_CALLERS_FAULT
     except Exception:  # the last line of defence: whatever it is, the caller gets a report to send
         err.print(escape(traceback.format_exc()), soft_wrap=True)
         err.print("[bold red]populace failed:[/] this is a bug of populace: please report it with the lines above.")

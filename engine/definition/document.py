@@ -11,6 +11,8 @@ from typing import TypeVar
 from engine.definition.vocabulary import MAX_TEXT_CHARACTERS
 from engine.errors import DefinitionError, did_you_mean, one_of, shown
 
+SHOWN_KEY_CHARACTERS = 64
+
 Text = TypeVar("Text", bound=str)
 
 
@@ -31,7 +33,8 @@ class Document:
             raise DefinitionError(path, f"must be an object, got {shown(value)}")
         for key in value:
             if key not in keys:
-                raise DefinitionError(f"{path}.{key}", f"is not a key of this object; {did_you_mean(key, keys)}")
+                name = key if key.isprintable() and len(key) <= SHOWN_KEY_CHARACTERS else shown(key)
+                raise DefinitionError(f"{path}.{name}", f"is not a key of this object; {did_you_mean(key, keys)}")
         return cls(value, path)
 
     def at(self, key: str) -> str:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from types import NoneType
 from typing import Any, ClassVar
 
 import polars as pl
 import pyarrow as pa
 
-from engine.definition.vocabulary import MAX_GOAL_VALUE
+from engine.definition.vocabulary import GOAL_VALUE_DECIMALS, MAX_GOAL_VALUE
 from ingest.dataset.column_types.column_type import ColumnType
 from ingest.dataset.column_types.conversion import Conversion, RefusedValueError, settle
 
 NUMERAL = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+
+
+# With an exponent, the store reads neither many digits nor a large exponent.
+ODD_NUMERAL = r"^.{20,}[eE]|[eE][+-]?[0-9]{3,}$"
 
 
 class _NumberColumn(ColumnType):
@@ -82,6 +86,7 @@ class ExactNumber(_NumberColumn):
         accepted = rounded.is_finite() & (rounded.abs() < MAX_GOAL_VALUE)
         if raw.dtype == pl.String:
             accepted &= raw.str.contains(f"^{NUMERAL}$")
+            accepted &= ~raw.str.contains(ODD_NUMERAL)
         return settle(raw, raw.cast(pl.String), accepted, _numeral_at_the_limit)
 
 
@@ -89,11 +94,17 @@ def _numeral_at_the_limit(value: str | float) -> str:
     """The numeral, if it is only its rounding to a double that reached the limit. Raises: RefusedValueError."""
     if isinstance(value, str) and re.fullmatch(NUMERAL, value):
         if abs(Decimal(value)) < MAX_GOAL_VALUE:
-            return value
+            return _rounded(Decimal(value)) if "e" in value.lower() else value
         raise RefusedValueError("is too large; it must be between -1e20 and 1e20")
     if isinstance(value, str) or value - value != 0:  # infinity and NaN do not cancel out
         return _refuse_number(value)
     raise RefusedValueError("is too large; it must be between -1e20 and 1e20")
+
+
+def _rounded(value: Decimal) -> str:
+    """The numeral with as many decimals as goal values have, halves away from zero, and no exponent."""
+    smallest = Decimal(1).scaleb(-GOAL_VALUE_DECIMALS)
+    return f"{value.quantize(smallest, ROUND_HALF_UP, Context(prec=40)):f}"
 
 
 def _refuse_number(value: str | float) -> str:
