@@ -74,9 +74,6 @@ def run(
     if isinstance(segments, str | Path):
         segments = read_segments(Path(segments), default_timezone=default_timezone)
     segments = list(segments)
-    twins = {segment.id for segment in segments if sum(other.id == segment.id for other in segments) > 1}
-    if twins:
-        raise SegmentsFileError(f"segment id {min(twins)!r} is given twice; ids are unique")
     folder = open_dataset(Path(dataset), extra_columns=extra_columns, bad_rows=StopAtFirstBadRow())
     settings = StoreSettings(memory_bytes=memory_bytes)
     return run_batch(folder, segments, as_of=_instant(as_of), default_zone=default_timezone, settings=settings)

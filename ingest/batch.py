@@ -76,9 +76,10 @@ def run_batch(
     """Load a dataset into a scratch store and compute all segments at one instant.
 
     `default_zone` is the zone of contacts that have none, or an unknown one. The scratch store is gone afterwards.
-    Raises: DatasetError, BadRowError for the data; SegmentsFileError for a segment that names an unknown list;
+    Raises: DatasetError, BadRowError for the data; SegmentsFileError for an id given twice, or an unknown list;
     StoreError when memory or disk do not suffice.
     """
+    _check_ids(segments)
     with (
         TemporaryDirectory(prefix="populace-") as scratch,
         Store.create(Path(scratch) / "run.duckdb", settings) as store,
@@ -97,6 +98,15 @@ def run_batch(
             return BatchResult(tuple(segments), evaluation, report, emails, loaded - started, evaluated - loaded)
 
         return run_interruptibly(store, work)
+
+
+def _check_ids(segments: Sequence[Segment]) -> None:
+    """Two segments under one id would be one in the result."""
+    segment_ids: set[str] = set()
+    for segment in segments:
+        if segment.id in segment_ids:
+            raise SegmentsFileError(f"segment id {segment.id!r} is given twice; ids are unique")
+        segment_ids.add(segment.id)
 
 
 def _check_names(segments: Sequence[Segment], catalog: Catalog) -> None:

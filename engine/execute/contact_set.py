@@ -38,9 +38,7 @@ class ContactSet:
     @classmethod
     def of_rows(cls, contact_ids: ContactIds, is_in: pa.ChunkedArray[pa.BooleanScalar], capacity: int) -> Self:
         """The contacts of the rows whose boolean is true. Each contact has at most one row."""
-        flags = np.zeros(capacity, dtype=np.bool_)
-        flags[contact_ids] = is_in.to_numpy()
-        return cls(np.packbits(flags, bitorder="little"), capacity)
+        return cls.of_ids(contact_ids[is_in.to_numpy()], capacity)
 
     @property
     def size(self) -> int:
