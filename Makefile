@@ -5,10 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.populace-installed
 
-.PHONY: help setup demo test lint bench lock clean
+.PHONY: help setup demo test lint bench bench-workspace lock clean
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
 
 setup: $(STAMP)  ## make .venv and install what the lock file names
 
@@ -35,6 +35,9 @@ lint: setup  ## linters and type checks
 
 bench: setup  ## the batch benchmark: our plan beside hand-written SQL
 	@$(BIN)/python -m benchmarks.batch
+
+bench-workspace: setup  ## the workspace benchmark: import, recompute, members, one contact, SQL
+	@$(BIN)/python -m benchmarks.workspace
 
 lock: setup  ## write requirements.lock anew from pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

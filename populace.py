@@ -1,36 +1,48 @@
-"""populace for notebooks and programs: segments over a folder of files.
+"""populace for notebooks and programs: segments over a folder of files, or in a workspace that keeps them.
 
 >>> import populace
 >>> result = populace.run("data", segments="segments.json", as_of="2026-06-01T00:00:00Z")  # doctest: +SKIP
 >>> result.size("vip"), result.members("vip")  # doctest: +SKIP
+
+>>> with populace.init("shop") as shop:  # doctest: +SKIP
+...     shop.import_dataset("data")
+...     shop.apply("segments.json")
+...     shop.recompute()
+...     vip = shop.members("vip")
+...     countries = shop.sql("SELECT country, count(*) FROM segment.vip GROUP BY 1")
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from engine.definition import Segment, checked_timezone, read_segment
-from engine.definition.points import parsed_instant
-from engine.definition.tree import CONTACT_TIMEZONE
+from engine.definition import Segment, read_segment
 from engine.errors import (
     BadRowError,
     CallerError,
     DatasetError,
     DefinitionError,
     InternalError,
+    NotComputedError,
     OutputError,
     PopulaceError,
+    QueryFailedError,
+    QueryLimitError,
+    QueryRefusedError,
     SegmentsFileError,
     StoreError,
+    UnknownContactError,
+    UnknownSegmentError,
 )
 from engine.storage import StoreSettings
+from ingest.arguments import as_dataset, as_default_timezone, as_instant, as_segments
 from ingest.batch import BatchResult, run_batch
-from ingest.dataset import StopAtFirstBadRow, open_dataset
 from ingest.generator import GeneratedDataset, generate_dataset
 from ingest.segments_file import read_segments
+from ingest.workspace import Workspace
 
 __all__ = [
     "BadRowError",
@@ -40,12 +52,21 @@ __all__ = [
     "DefinitionError",
     "GeneratedDataset",
     "InternalError",
+    "NotComputedError",
     "OutputError",
     "PopulaceError",
+    "QueryFailedError",
+    "QueryLimitError",
+    "QueryRefusedError",
     "Segment",
     "SegmentsFileError",
     "StoreError",
+    "UnknownContactError",
+    "UnknownSegmentError",
+    "Workspace",
     "generate_dataset",
+    "init",
+    "open",
     "read_segment",
     "read_segments",
     "run",
@@ -68,21 +89,27 @@ def run(
 
     Raises: CallerError (its subclasses say what) for what the caller can fix.
     """
-    if default_timezone == CONTACT_TIMEZONE:
-        raise CallerError("default_timezone: must be an IANA time zone: contacts without a zone of their own use it")
-    checked_timezone(default_timezone, "default_timezone")
-    if isinstance(segments, str | Path):
-        segments = read_segments(Path(segments), default_timezone=default_timezone)
-    segments = list(segments)
-    folder = open_dataset(Path(dataset), extra_columns=extra_columns, bad_rows=StopAtFirstBadRow())
+    zone = as_default_timezone(default_timezone)
+    read = as_segments(segments, default_timezone=zone)
+    folder = as_dataset(dataset, extra_columns=extra_columns)
     settings = StoreSettings(memory_bytes=memory_bytes)
-    return run_batch(folder, segments, as_of=_instant(as_of), default_zone=default_timezone, settings=settings)
+    return run_batch(folder, read, as_of=as_instant(as_of), default_zone=zone, settings=settings)
 
 
-def _instant(as_of: str | datetime | None) -> datetime:
-    if as_of is None:
-        return datetime.now(UTC)
-    instant = parsed_instant(as_of) if isinstance(as_of, str) else as_of
-    if instant is None or instant.tzinfo is None:
-        raise CallerError(f"as_of: {as_of!r} is no instant; give it with its zone, such as 2026-06-01T00:00:00Z")
-    return instant.astimezone(UTC)
+def init(path: str | Path, *, timezone: str = "UTC") -> Workspace:
+    """Make a workspace in a new folder, and open it.
+
+    `timezone` is the IANA zone of segments and contacts that have none of their own.
+    Raises: StoreError for a folder that cannot be made, DefinitionError for a zone that is not IANA's.
+    """
+    Workspace.create(path, timezone=timezone)
+    return Workspace.open(path)
+
+
+def open(path: str | Path, *, read_only: bool = False, memory_bytes: int | None = None) -> Workspace:  # noqa: A001 (populace.open, as in webbrowser.open)
+    """Open a workspace: to change it, alone, or `read_only`, beside others that only read.
+
+    `memory_bytes` bounds the tables in memory; half of the machine's by default. Close it, or use it in `with`.
+    Raises: StoreError if it is no workspace, or another process holds it.
+    """
+    return Workspace.open(path, read_only=read_only, memory_bytes=memory_bytes)

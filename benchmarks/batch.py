@@ -51,11 +51,11 @@ def main() -> None:
         by_hand: list[float] = []
         peak_ours = peak_by_hand = 0
         for _ in range(arguments.repeats):
-            with _peak_memory() as peak:
+            with peak_memory() as peak:
                 seconds, evaluation = _time_ours(store, segments)
             ours.append(seconds)
             peak_ours = max(peak_ours, peak[0])
-            with _peak_memory() as peak:
+            with peak_memory() as peak:
                 by_hand.append(_time_by_hand(store, work))
             peak_by_hand = max(peak_by_hand, peak[0])
     _print_phases(evaluation)
@@ -100,19 +100,25 @@ def _store(contacts: int, events: int, order: TimelineOrder) -> Store:
     settings = StoreSettings(memory_bytes=MEMORY_BYTES)
     if path.exists():
         return Store.open(path, settings)
-    if not (folder / "dataset").exists():
-        started = time.perf_counter()
-        generate_dataset(folder / "dataset", contact_count=contacts, event_count=events, seed=SEED)
-        print(f"generated in {time.perf_counter() - started:.1f} s", flush=True)
+    dataset = open_dataset(generated(contacts, events), bad_rows=StopAtFirstBadRow())
     started = time.perf_counter()
     partial = path.with_suffix(".partial")
     partial.unlink(missing_ok=True)
     with Store.create(partial, settings) as store:
-        dataset = open_dataset(folder / "dataset", bad_rows=StopAtFirstBadRow())
         load_dataset(store, dataset, order=order, on_table=lambda name: print(f"loading {name}", flush=True))
     partial.rename(path)
     print(f"loaded in {time.perf_counter() - started:.1f} s", flush=True)
     return Store.open(path, settings)
+
+
+def generated(contacts: int, events: int) -> Path:
+    """The folder of the generated dataset; made where it is not there yet."""
+    folder = DATA / f"{contacts}x{events}-{SEED}" / "dataset"
+    if not folder.exists():
+        started = time.perf_counter()
+        generate_dataset(folder, contact_count=contacts, event_count=events, seed=SEED)
+        print(f"generated in {time.perf_counter() - started:.1f} s", flush=True)
+    return folder
 
 
 def _check_same_members(store: Store, work: list[Workload], evaluation: Evaluation) -> None:
@@ -145,7 +151,7 @@ def _contact_ids(cursor: duckdb.DuckDBPyConnection, sql: str) -> ContactIds:
 
 
 @contextmanager
-def _peak_memory() -> Iterator[list[int]]:
+def peak_memory() -> Iterator[list[int]]:
     """The largest resident size of this process while the block runs, in bytes, in the only element."""
     peak, done, process = [0], threading.Event(), psutil.Process()
 

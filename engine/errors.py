@@ -53,6 +53,32 @@ class UnknownListError(DefinitionError):
         super().__init__(path, f"no list has the id {shown(list_id)}; {hint}")
 
 
+class UnknownSegmentError(CallerError):
+    """A workspace has no segment of that id."""
+
+    def __init__(self, segment_id: str, *, known: Collection[str]) -> None:
+        self.segment_id = segment_id
+        hint = did_you_mean(segment_id, known) if known else "there are none yet; apply some first"
+        super().__init__(f"no segment has the id {shown(segment_id)}; {hint}")
+
+
+class NotComputedError(CallerError):
+    """A segment has no members to show yet."""
+
+    def __init__(self, segment_id: str, failure: str | None) -> None:
+        self.segment_id = segment_id
+        why = f"it failed: {failure}" if failure else "run: populace recompute"
+        super().__init__(f"segment {segment_id!r} was not computed yet; {why}")
+
+
+class UnknownContactError(CallerError):
+    """A workspace has no contact of that e-mail."""
+
+    def __init__(self, email: str) -> None:
+        self.email = email
+        super().__init__(f"no contact has the e-mail {shown(email)}")
+
+
 class SegmentsFileError(CallerError):
     """A segments file cannot be read, or one of its segments is not valid."""
 
@@ -103,6 +129,25 @@ class StepFailedError(InternalError):
     def __init__(self, step: str, sql: str, cause: str) -> None:
         self.step, self.sql, self.cause = step, sql, cause
         super().__init__(f"step {step} failed: {cause}")
+
+
+# --- the SQL door -----------------------------------------------------------------------------------------------------
+
+
+class QueryRefusedError(CallerError):
+    """An analyst's statement is not one that may run; the message says which part, and what may stand there."""
+
+
+class QueryFailedError(CallerError):
+    """An analyst's statement may run, and is wrong: a column that is not there, a cast that fails."""
+
+
+class QueryLimitError(CallerError):
+    """An analyst's statement needs more time or memory than it was given; `option` is what gives more."""
+
+    def __init__(self, problem: str, *, option: str) -> None:
+        self.problem, self.option = problem, option
+        super().__init__(f"{problem}; ask for less, or give more with {option}")
 
 
 # --- wording ----------------------------------------------------------------------------------------------------------

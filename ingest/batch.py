@@ -82,14 +82,14 @@ def run_batch(
     _check_ids(segments)
     with (
         TemporaryDirectory(prefix="populace-") as scratch,
-        Store.create(Path(scratch) / "run.duckdb", settings) as store,
+        Store.create(Path(scratch) / "run.duckdb", settings, default_zone=default_zone) as store,
     ):
 
         def work() -> BatchResult:
             started = time.perf_counter()
             # Sorting the events would cost more than one evaluation earns back (docs/storage.md).
             report = load_dataset(store, dataset, order=TimelineOrder.ARRIVAL, on_table=on_table)
-            catalog = store.catalog(default_zone=default_zone)
+            catalog = store.catalog()
             _check_names(segments, catalog)
             loaded = time.perf_counter()
             evaluation = evaluate(store, segments, as_of=as_of, catalog=catalog, on_plan=on_plan, on_step=on_step)

@@ -19,6 +19,7 @@ from engine.storage.loading import (
     load_timeline,
     order_timeline,
 )
+from engine.storage.merging import add_known_contacts, add_known_lists, prepare_arrivals
 from ingest.dataset import Dataset
 
 OnTable = Callable[[str], None]
@@ -47,19 +48,31 @@ class DatasetReport:
 
 
 def load_dataset(
-    store: Store, dataset: Dataset, *, order: TimelineOrder, on_table: OnTable | None = None
+    store: Store,
+    dataset: Dataset,
+    *,
+    order: TimelineOrder,
+    on_table: OnTable | None = None,
+    to_merge_into: Store | None = None,
 ) -> DatasetReport:
     """Fill an empty store from a dataset.
 
+    If it is to be merged into another store, its rows keep which columns they give, and events and subscriptions may be
+    of contacts and lists that only the other store has.
     Raises: DatasetError, BadRowError for what is wrong in a file; StoreError when memory or disk do not suffice.
     """
     lists_are_given = "lists" in dataset.tables
+    keep_given = to_merge_into is not None
+    if keep_given:
+        prepare_arrivals(store)
     loaders: dict[str, Callable[[pa.RecordBatchReader], LoadedRows]] = {
-        "contacts": lambda batches: load_contacts(store, batches),
+        "contacts": lambda batches: load_contacts(store, batches, keep_given=keep_given),
         "timeline": lambda batches: load_timeline(store, batches),
         "custom_events": lambda batches: load_custom_events(store, batches),
-        "lists": lambda batches: load_lists(store, batches),
-        "subscriptions": lambda batches: load_subscriptions(store, batches, lists_are_given=lists_are_given),
+        "lists": lambda batches: load_lists(store, batches, keep_given=keep_given),
+        "subscriptions": lambda batches: load_subscriptions(
+            store, batches, lists_are_given=lists_are_given, keep_given=keep_given
+        ),
     }
     loaded: dict[str, LoadedRows] = {}
     for name, load in loaders.items():
@@ -67,7 +80,14 @@ def load_dataset(
             if on_table is not None:
                 on_table(name)
             loaded[name] = _loaded(dataset, name, load)
-    counted_twice = drop_events_counted_twice(store) if {"timeline", "custom_events"} <= loaded.keys() else 0
+        if to_merge_into is not None and name == "contacts":
+            add_known_contacts(store, to_merge_into)
+        if to_merge_into is not None and name == "lists":
+            add_known_lists(store, to_merge_into)
+    counted_twice = 0
+    if {"timeline", "custom_events"} <= loaded.keys():
+        with store.transaction() as cursor:
+            counted_twice = drop_events_counted_twice(cursor)
     order_timeline(store, order)
     tables = {
         name: _table_report(dataset, name, rows, counted_twice if name == "timeline" else 0)

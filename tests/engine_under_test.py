@@ -14,6 +14,7 @@ import orjson
 from engine.definition import Segment, check_lists, read_segment
 from engine.definition.points import parsed_instant
 from engine.execute import evaluate
+from engine.plan import Catalog
 from engine.storage import Store, StoreSettings
 from engine.storage.loading import TimelineOrder
 from ingest.batch import BatchResult, run_batch
@@ -52,7 +53,8 @@ def members_by_engine(
         write_dataset(world, Path(folder))
         dataset = open_dataset(Path(folder), bad_rows=StopAtFirstBadRow())
         load_dataset(store, dataset, order=TimelineOrder.ARRIVAL)
-    catalog = store.catalog(default_zone=_zone_of(world))
+    found = store.catalog()
+    catalog = Catalog(lists=found.lists, zones={**found.zones, 0: _zone_of(world)})
     read = _read(segments, world)
     for segment in read:
         check_lists(segment, catalog.lists)

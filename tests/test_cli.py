@@ -42,7 +42,7 @@ def segments(tmp_path: Path) -> Path:
 
 def populace(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run the command as a person would: a process of its own."""
-    command = [sys.executable, "-c", "from api.cli.main import main; main()", *map(str, arguments)]
+    command = [sys.executable, "-c", "from api.cli.entry import main; main()", *map(str, arguments)]
     root = Path(__file__).parents[1]
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(root), "COLUMNS": "200"}
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, env=environment, timeout=120)
@@ -147,7 +147,7 @@ def test_a_terminated_run_leaves_nothing_behind(segments: Path, tmp_path: Path) 
     scratch.mkdir()
     assert populace("generate", folder, "--contacts", 20_000, "--events", 600_000).returncode == 0
     segments.write_text(json.dumps([segment(events("open_email", "at_least", 1), "openers")]))
-    command = [sys.executable, "-c", "from api.cli.main import main; main()", "run", str(folder), "--segments"]
+    command = [sys.executable, "-c", "from api.cli.entry import main; main()", "run", str(folder), "--segments"]
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path(__file__).parents[1]), "TMPDIR": str(scratch)}
     out = tmp_path / "members.csv"
     with subprocess.Popen([*command, str(segments), "--out", str(out)], env=environment, stderr=subprocess.PIPE) as run:
@@ -224,7 +224,7 @@ def test_what_a_file_holds_cannot_forge_the_error_about_it(dataset: Path, tmp_pa
 
 
 def test_a_full_standard_output_is_no_bug_of_ours(dataset: Path, segments: Path) -> None:
-    command = f"'{sys.executable}' -c 'from api.cli.main import main; main()' run '{dataset}' --segments '{segments}'"
+    command = f"'{sys.executable}' -c 'from api.cli.entry import main; main()' run '{dataset}' --segments '{segments}'"
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path(__file__).parents[1])}
     for option in ("", " --json"):
         done = subprocess.run(
@@ -311,13 +311,16 @@ def test_the_demo_finds_people_for_each_use_and_uses_its_data_again(tmp_path: Pa
     folder = tmp_path / "demo"
     first = json.loads(populace("demo", "--dir", folder, "--json").stdout)
     assert first["contact_count"] == 20_000
-    assert first["tables"]["timeline"]["read"] + first["tables"]["custom_events"]["read"] == 1_000_000
+    assert 0 < first["preview"]["segments"][0]["size"] < 20_000
+    assert len(first["sql"]) == 5
     sizes = {item["id"]: item["size"] for item in first["segments"]}
     assert set(sizes) == {"vip", "win-back", "cart-abandoners", "germany-and-austria", "lamp-clickers"}
     assert all(0 < size < 20_000 for size in sizes.values())
     again = populace("demo", "--dir", folder)
     assert "Generating" not in again.stderr
-    assert "Some of vip: " in again.stdout
+    assert "1,000,000" not in again.stderr
+    assert "almost-vip" in again.stdout
+    assert "FROM segment.vip" in again.stdout
     assert "What to try next" in again.stdout
 
 

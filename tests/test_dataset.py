@@ -243,13 +243,22 @@ def test_batches_have_every_column_of_the_table_in_its_order(tmp_path: Path) -> 
         "int64",
         "large_string",
         "large_string",
+        "large_string",
         "bool",
         "bool",
         "timestamp[us]",
     ]
-    assert reader.read_all().to_pylist() == [
-        {"row_number": 1, "id": "news", "name": "News", "is_public": None, "is_double_optin": None, "deleted_at": None}
-    ]
+    (row,) = reader.read_all().to_pylist()
+    missing = dict.fromkeys(["is_public", "is_double_optin", "deleted_at"])
+    assert row == {"row_number": 1, "given": "11000", "id": "news", "name": "News", **missing}
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_rows_of_partial_tables_say_which_columns_they_give(tmp_path: Path, suffix: str) -> None:
+    """An empty cell is given, and removes a value; a column that the file lacks is not. JSONL says it row by row."""
+    write_rows(tmp_path, "lists", suffix, [{"id": "a", "name": "A", "is_public": None}, {"id": "b", "name": "B"}])
+    given = open_dataset(tmp_path).batches("lists").read_all().column("given").to_pylist()
+    assert given == (["11100", "11000"] if suffix == ".jsonl" else ["11100", "11100"])
 
 
 def test_contacts_have_the_fields_of_the_design() -> None:
@@ -264,7 +273,8 @@ def test_contacts_have_the_fields_of_the_design() -> None:
     expected |= {f"custom_json_{n}": "large_string" for n in range(1, 6)}
     expected |= {"tags": "large_list<item: large_string>"}
     fields = list(TABLES["contacts"].schema)
-    assert [(field.name, str(field.type)) for field in fields] == [("row_number", "int64"), *expected.items()]
+    before = [("row_number", "int64"), ("given", "large_string")]
+    assert [(field.name, str(field.type)) for field in fields] == [*before, *expected.items()]
 
 
 def test_a_table_that_the_folder_lacks_has_no_rows(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -48,3 +50,33 @@ def test_results_and_errors_come_back_as_they_are(tmp_path: Path) -> None:
         assert run_interruptibly(store, lambda: store.row_count("contacts")) == 0
         with pytest.raises(ZeroDivisionError):
             run_interruptibly(store, lambda: 1 // 0)
+
+
+def test_pressed_at_any_moment_it_ends(tmp_path: Path) -> None:
+    """Waiting with threading.Event hung about once in a hundred: its lock was never given back."""
+    code = f"""
+import os, random, signal, threading
+from pathlib import Path
+from engine.storage import Store
+from engine.storage.interruption import run_interruptibly
+pause = random.Random(1)
+with Store.create(Path({str(tmp_path / "store.duckdb")!r})) as store:
+    stopped = 0
+    for number in range(300):
+        presser = threading.Timer(pause.uniform(0.001, 0.01), os.kill, [os.getpid(), signal.SIGINT])
+        try:
+            presser.start()
+            def work():
+                while True:
+                    store.row_count("contacts")
+            run_interruptibly(store, work)
+        except KeyboardInterrupt:
+            stopped += 1
+        presser.join()
+    print(stopped)
+"""
+    root = Path(__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=False, timeout=120
+    )
+    assert (done.stderr, done.stdout) == ("", "300\n")

@@ -19,12 +19,14 @@ def blocks(language: str) -> list[str]:
 def test_the_commands_of_the_readme_run_in_order(tmp_path: Path) -> None:
     """All but make, which sets up and runs this very test."""
     commands = [line for block in blocks("sh") for line in block.splitlines() if not line.startswith("make ")]
-    assert [line.split()[1] for line in commands] == ["generate", "run", "run"]
+    assert [line.split()[1] for line in commands] == [
+        *("generate", "run", "run", "init", "import", "preview", "segments", "recompute", "segments", "members", "sql")
+    ]
     (definition,) = blocks("json")
     (tmp_path / "segments.json").write_text(definition, "utf-8")
     launcher = tmp_path / "bin" / "populace"
     launcher.parent.mkdir()
-    launcher.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "from api.cli.main import main; main()" "$@"\n')
+    launcher.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "from api.cli.entry import main; main()" "$@"\n')
     launcher.chmod(0o755)
     environment = {**os.environ, "PATH": f"{launcher.parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
     for command in commands:
@@ -34,6 +36,7 @@ def test_the_commands_of_the_readme_run_in_order(tmp_path: Path) -> None:
         assert done.returncode == 0, f"{command}\n{done.stderr}"
     assert (tmp_path / "members.csv").read_text().startswith("segment_id,email\nvip-readers,")
     assert (tmp_path / "sql" / "memberships.txt").exists()
+    assert (tmp_path / "vip-readers.csv").read_text().startswith("email\n")
 
     (python,) = blocks("python")
     done = subprocess.run(
@@ -57,7 +60,7 @@ def test_every_link_of_the_docs_leads_somewhere() -> None:
 
 def test_every_command_is_in_the_readme_or_the_demo() -> None:
     help_text = subprocess.run(
-        [sys.executable, "-c", "from api.cli.main import main; main()", "--help"],
+        [sys.executable, "-c", "from api.cli.entry import main; main()", "--help"],
         capture_output=True,
         text=True,
         check=True,

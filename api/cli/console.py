@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -11,21 +12,37 @@ from contextlib import suppress
 import orjson
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
+from api.cli.entry import EXIT_INTERRUPTED, STOPS
 from engine.errors import CallerError, PopulaceError, StepFailedError
 
 EXIT_OUR_FAULT = 1
 EXIT_CALLERS_FAULT = 2
-EXIT_INTERRUPTED = 130
+
+_UNBOUNDED_WIDTH = 100_000
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
+
+
+def print_table(table: Table) -> None:
+    """The table with every character of its cells: folded to fit a terminal, in one line each everywhere else."""
+    for column in table.columns:
+        column.overflow = "fold"
+    (out if out.is_terminal else Console(highlight=False, width=_UNBOUNDED_WIDTH)).print(table)
 
 
 def print_json(value: object) -> None:
     """The value on standard output as indented JSON, and nothing else."""
     sys.stdout.buffer.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     sys.stdout.buffer.flush()
+
+
+def finish_undisturbed() -> None:
+    """Let nothing stop the command any more: what was asked is kept, and all that is left is to say so."""
+    for stop in STOPS:
+        signal.signal(stop, signal.SIG_IGN)
 
 
 def exit_code_of(run: Callable[[], None]) -> int:

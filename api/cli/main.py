@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
-from api.cli.console import exit_code_of, out
+from api.cli.console import exit_code_of, finish_undisturbed, out
+from api.cli.contact import contact
 from api.cli.demo import demo
 from api.cli.generate import generate
+from api.cli.import_dataset import import_dataset
+from api.cli.init import init
+from api.cli.members import members
+from api.cli.preview import preview
+from api.cli.recompute import recompute
 from api.cli.run import run
+from api.cli.segments import segments
+from api.cli.sql import sql
 
 app = typer.Typer(
     name="populace",
@@ -42,9 +49,19 @@ def populace(
     """
 
 
-app.command()(run)
-app.command()(generate)
-app.command()(demo)
+_TRY, _FILES, _WORKSPACE = "Try it", "Files in, members out", "Workspaces: data and segments that stay"
+
+app.command(rich_help_panel=_TRY)(demo)
+app.command(rich_help_panel=_TRY)(generate)
+app.command(rich_help_panel=_FILES)(run)
+app.command(rich_help_panel=_WORKSPACE)(init)
+app.command("import", rich_help_panel=_WORKSPACE)(import_dataset)
+app.add_typer(segments, name="segments", rich_help_panel=_WORKSPACE)
+app.command(rich_help_panel=_WORKSPACE)(recompute)
+app.command(rich_help_panel=_WORKSPACE)(members)
+app.command(rich_help_panel=_WORKSPACE)(contact)
+app.command(rich_help_panel=_WORKSPACE)(preview)
+app.command(rich_help_panel=_WORKSPACE)(sql)
 
 
 def main() -> None:
@@ -52,6 +69,7 @@ def main() -> None:
 
     0: done. 1: our fault. 2: something that the caller can fix. 130: stopped by the caller.
     """
-    for stop in (signal.SIGTERM, signal.SIGHUP):  # what a scheduler sends ends a run as cleanly as Ctrl-C
-        signal.signal(stop, signal.default_int_handler)
-    sys.exit(exit_code_of(app))
+    try:
+        sys.exit(exit_code_of(app))
+    finally:
+        finish_undisturbed()

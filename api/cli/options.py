@@ -1,9 +1,11 @@
-"""Values of options that need more than a type: instants, amounts of memory, zones."""
+"""Options that several commands share, and values that need more than a type: instants, amounts of memory, zones."""
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,6 +13,23 @@ from engine.definition import checked_timezone
 from engine.definition.points import parsed_instant
 from engine.definition.tree import CONTACT_TIMEZONE
 from engine.errors import DefinitionError
+
+WorkspaceFolder = Annotated[Path, typer.Argument(help="Folder of the workspace.", metavar="WORKSPACE")]
+AsOf = Annotated[
+    str | None, typer.Option(metavar="INSTANT", help="Evaluate as of this RFC 3339 instant; now if not given.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
+MemoryLimit = Annotated[
+    str | None, typer.Option(metavar="AMOUNT", help="Most memory for the tables, such as 4GB; half the machine's.")
+]
+BadRowsOption = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Set bad rows aside in this .jsonl or .csv file instead of stopping."),
+]
+ExtraColumnsOption = Annotated[
+    Literal["refuse", "ignore"], typer.Option(help="What to do with columns that populace does not know.")
+]
 
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}
 _BYTES = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)i?b?", re.IGNORECASE)

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from api.cli.console import EXIT_OUR_FAULT, err, out, print_json
-from api.cli.options import as_of_instant, memory_bytes, zone_name
+from api.cli.console import EXIT_OUR_FAULT, err, out, print_json, print_table
+from api.cli.options import (
+    AsJson,
+    AsOf,
+    BadRowsOption,
+    ExtraColumnsOption,
+    MemoryLimit,
+    Quiet,
+    as_of_instant,
+    memory_bytes,
+    zone_name,
+)
 from api.cli.progress import RunProgress
+from api.cli.reports import report_lines, row_counts, shown_instant
 from engine.compile import Step, memberships_in_words
 from engine.errors import OutputError
-from engine.execute.export import checked_format
+from engine.execute.export import MEMBER_FORMATS, MEMBER_SCHEMA, format_of, writer_of
 from engine.plan import Plan
 from engine.storage import StoreSettings
 from engine.storage.whole_file import replaced_file
 from ingest.batch import BatchResult, run_batch
 from ingest.dataset import BadRowsFile, StopAtFirstBadRow, open_dataset
-from ingest.load import DatasetReport, TableReport
 from ingest.segments_file import read_segments
 
 _STEP_FILE = re.compile(r"\d{3,}_[a-z0-9_]+\.sql|memberships\.txt")
@@ -37,9 +45,7 @@ def run(
     segments: Annotated[
         Path, typer.Option("--segments", help="JSON file with an array of segments, or a folder of them.")
     ],
-    as_of: Annotated[
-        str | None, typer.Option(metavar="INSTANT", help="Evaluate as of this RFC 3339 instant; now if not given.")
-    ] = None,
+    as_of: AsOf = None,
     out_file: Annotated[
         Path | None,
         typer.Option("--out", metavar="FILE", help="Write segment_id, email rows: .parquet, .csv or .jsonl."),
@@ -47,21 +53,14 @@ def run(
     sql_dir: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write the SQL that ran, one readable file per step.")
     ] = None,
-    bad_rows: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Set bad rows aside in this .jsonl or .csv file instead of stopping."),
-    ] = None,
-    extra_columns: Annotated[
-        Literal["refuse", "ignore"], typer.Option(help="What to do with columns that populace does not know.")
-    ] = "refuse",
+    bad_rows: BadRowsOption = None,
+    extra_columns: ExtraColumnsOption = "refuse",
     default_timezone: Annotated[
         str, typer.Option(metavar="ZONE", help="Zone of segments and contacts that have none of their own.")
     ] = "UTC",
-    memory_limit: Annotated[
-        str | None, typer.Option(metavar="AMOUNT", help="Most memory for the tables, such as 4GB; half the machine's.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    memory_limit: MemoryLimit = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Compute all segments over a folder of Parquet, CSV or JSONL files, at one instant.
 
@@ -78,10 +77,10 @@ def run(
     plans: list[Plan] = []
     with ExitStack() as stack:
         # Every place to write is tried before the work starts.
-        _check_outputs(dataset, [path for path in (out_file, bad_rows) if path])
+        check_outputs(dataset, [path for path in (out_file, bad_rows) if path])
         if sql_dir:
             _check_sql_dir(sql_dir)
-        write = checked_format(out_file) if out_file else None
+        write = writer_of(format_of(out_file, MEMBER_FORMATS)) if out_file else None
         file = stack.enter_context(replaced_file(out_file)) if out_file else None
         aside = stack.enter_context(BadRowsFile(bad_rows)) if bad_rows else StopAtFirstBadRow()
         shown = stack.enter_context(RunProgress.on_terminal(quiet=quiet or as_json))
@@ -103,7 +102,7 @@ def run(
             on_step=on_step,
         )
         if write and file:
-            write(result.member_batches(), file)
+            write(MEMBER_SCHEMA, result.member_batches(), file)
         if sql_dir:
             _write_steps(sql_dir, steps, plans[0])
     if as_json:
@@ -119,11 +118,11 @@ def run(
 
 def print_result(result: BatchResult) -> None:
     """The report of the files, then the table of segments."""
-    for line in _report_lines(result.report):
+    for line in report_lines(result.report):
         out.print(line)
     contact_count = result.evaluation.contact_count
     seconds = result.evaluation.segment_seconds
-    table = Table(title=f"Segments at {_shown(result.evaluation.as_of)}", title_justify="left")
+    table = Table(title=f"Segments at {shown_instant(result.evaluation.as_of)}", title_justify="left")
     table.add_column("segment")
     for heading in ("size", "share", "time"):
         table.add_column(heading, justify="right")
@@ -134,7 +133,7 @@ def print_result(result: BatchResult) -> None:
         size = result.size(segment.id)
         share = f"{size / contact_count:.1%}" if contact_count else "-"
         table.add_row(escape(segment.id), f"{size:,}", share, f"{seconds[segment.id] * 1000:,.0f} ms")
-    out.print(table)
+    print_table(table)
     out.print(
         f"{len(result.segments):,} segments over {contact_count:,} contacts: "
         f"loaded in {result.load_seconds:.2f} s, computed in {result.evaluate_seconds:.2f} s"
@@ -148,9 +147,9 @@ def result_as_json(result: BatchResult) -> dict[str, object]:
     contact_count = result.evaluation.contact_count
     seconds = result.evaluation.segment_seconds
     return {
-        "as_of": _shown(result.evaluation.as_of),
+        "as_of": shown_instant(result.evaluation.as_of),
         "contact_count": contact_count,
-        "tables": {name: _counts(table) for name, table in result.report.tables.items()},
+        "tables": {name: row_counts(table) for name, table in result.report.tables.items()},
         "unknown_zone": result.report.unknown_zone,
         "segments": [
             {
@@ -169,31 +168,7 @@ def result_as_json(result: BatchResult) -> dict[str, object]:
     }
 
 
-def _report_lines(report: DatasetReport) -> Iterator[str]:
-    words = {
-        "set_aside": "set aside as bad",
-        "replaced": "given again later",
-        "unknown_contact": "of unknown e-mail",
-        "unknown_list": "of unknown list",
-        "counted_twice": "already in custom_events",
-    }
-    for name, table in report.tables.items():
-        counts = _counts(table)
-        notes = [f"{counts[key]:,} {text}" for key, text in words.items() if counts[key]]
-        yield f"{name}: {table.read:,} rows" + (f", of them {', '.join(notes)}" if notes else "")
-    if report.unknown_zone:
-        yield f"{report.unknown_zone:,} contacts have an unknown time zone; the default zone stands in for it"
-
-
-def _counts(table: TableReport) -> dict[str, int]:
-    return {name: getattr(table, name) for name in table.__slots__}
-
-
-def _shown(at: datetime) -> str:
-    return at.isoformat().replace("+00:00", "Z")
-
-
-def _check_outputs(dataset: Path, outputs: list[Path]) -> None:
+def check_outputs(dataset: Path, outputs: list[Path]) -> None:
     """Refuse to write over the dataset, or two things into one file."""
     taken: set[Path] = set()
     for path in (output.resolve() for output in outputs):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Iterator
 
@@ -30,16 +31,14 @@ def read_segment(value: object, *, default_timezone: str = "UTC") -> Segment:
     segment_id = document.require("id")
     if not isinstance(segment_id, str) or not _SEGMENT_ID.fullmatch(segment_id):
         raise document.refuse("id", f"must be 1 to 64 of a-z 0-9 _ -, got {shown(segment_id)}")
-    return Segment(
-        id=segment_id,
-        name=_read_label(document, "name", MAX_NAME_CHARACTERS) or segment_id,
-        color=_read_label(document, "color", MAX_COLOR_CHARACTERS),
-        timezone=checked_timezone(
-            default_timezone if document.get("timezone") in (None, "") else document.get("timezone"),
-            document.at("timezone"),
-        ),
-        tree=read_tree(document.require("tree")),
-    )
+    name = _read_label(document, "name", MAX_NAME_CHARACTERS) or segment_id
+    color = _read_label(document, "color", MAX_COLOR_CHARACTERS)
+    zone = default_timezone if document.get("timezone") in (None, "") else document.get("timezone")
+    timezone = checked_timezone(zone, document.at("timezone"))
+    tree = read_tree(document.require("tree"))
+    labels = {"id": segment_id, "name": name, **({} if color is None else {"color": color}), "timezone": timezone}
+    text = json.dumps({**labels, "tree": document.require("tree")}, ensure_ascii=False)
+    return Segment(segment_id, name, color, timezone, tree, document=text)
 
 
 def read_tree(value: object) -> Node:

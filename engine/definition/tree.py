@@ -195,10 +195,14 @@ Node = AllOf | AnyOf | Not | Filter | ListCondition | CountCondition | GoalCondi
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A named definition. `timezone` is an IANA name, or `contact` for each contact's own."""
+    """A named definition. `timezone` is an IANA name, or `contact` for each contact's own.
+
+    `document` is the same as JSON, with its name and time zone filled in; segments that mean the same are equal.
+    """
 
     id: str
     name: str
     color: str | None
     timezone: str
     tree: Node
+    document: str = field(compare=False, repr=False)

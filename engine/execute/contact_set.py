@@ -11,10 +11,13 @@ import pyarrow as pa
 
 ContactIds = npt.NDArray[np.int32]
 
+_CAPACITY_BYTES = 4
+_CODEC = pa.Codec("zstd", compression_level=1)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ContactSet:
-    """Contacts with ids below `capacity`. Bit i of `bits`, lowest first, says whether contact i is in the set.
+    """Contacts with ids below `capacity`. Bit i of `bits`, highest first, says whether contact i is in the set.
 
     Sets that are combined have the same capacity. The complement reaches over ids that no contact has: intersect it
     with the set of all contacts.
@@ -33,12 +36,33 @@ class ContactSet:
         """The contacts with these ids, in any order."""
         flags = np.zeros(capacity, dtype=np.bool_)
         flags[contact_ids] = True
-        return cls(np.packbits(flags, bitorder="little"), capacity)
+        return cls(np.packbits(flags), capacity)
 
     @classmethod
     def of_rows(cls, contact_ids: ContactIds, is_in: pa.ChunkedArray[pa.BooleanScalar], capacity: int) -> Self:
         """The contacts of the rows whose boolean is true. Each contact has at most one row."""
         return cls.of_ids(contact_ids[is_in.to_numpy()], capacity)
+
+    @classmethod
+    def unpacked(cls, packed: bytes) -> Self:
+        """The set that `packed` wrote down."""
+        capacity = int.from_bytes(packed[:_CAPACITY_BYTES], "little")
+        bits = _CODEC.decompress(packed[_CAPACITY_BYTES:], (capacity + 7) // 8, asbytes=True)
+        return cls(np.frombuffer(bits, dtype=np.uint8), capacity)
+
+    def packed(self) -> bytes:
+        """The set as bytes to keep: its capacity (4 bytes, lowest first), then its bits, compressed by Zstandard."""
+        return self.capacity.to_bytes(_CAPACITY_BYTES, "little") + _CODEC.compress(self.bits.tobytes(), asbytes=True)
+
+    def widened(self, capacity: int) -> ContactSet:
+        """The same contacts in a set with room for more."""
+        missing = (capacity + 7) // 8 - len(self.bits)
+        bits = np.concatenate([self.bits, np.zeros(missing, dtype=np.uint8)]) if missing > 0 else self.bits
+        return ContactSet(bits, max(capacity, self.capacity))
+
+    def has(self, contact_id: int) -> bool:
+        """Whether a contact is in it."""
+        return contact_id < self.capacity and bool(self.bits[contact_id >> 3] >> (7 - (contact_id & 7)) & 1)
 
     @property
     def size(self) -> int:
@@ -47,7 +71,7 @@ class ContactSet:
 
     def flags(self) -> npt.NDArray[np.bool_]:
         """Shape: (capacity,); whether each contact id is in it."""
-        return np.unpackbits(self.bits, count=self.capacity, bitorder="little").view(np.bool_)
+        return np.unpackbits(self.bits, count=self.capacity).view(np.bool_)
 
     def ids(self) -> ContactIds:
         """The contact ids, ascending."""
@@ -58,6 +82,9 @@ class ContactSet:
 
     def __or__(self, other: ContactSet) -> ContactSet:
         return ContactSet(self.bits | other.bits, self.capacity)
+
+    def __sub__(self, other: ContactSet) -> ContactSet:
+        return ContactSet(self.bits & ~other.bits, self.capacity)
 
     def __invert__(self) -> ContactSet:
         return ContactSet(~self.bits, self.capacity)

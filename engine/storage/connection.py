@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from weakref import WeakSet
 
 import duckdb
 
@@ -31,14 +33,71 @@ class StoreSettings:
         return self.memory_bytes or int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * MEMORY_SHARE)
 
 
-def open_database(path: Path, settings: StoreSettings) -> duckdb.DuckDBPyConnection:
-    """A connection to the file, made if it is not there. Raises: StoreError."""
+class Instance:
+    """An open database, which hands out cursors and can stop what they do."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._cursors: WeakSet[duckdb.DuckDBPyConnection] = WeakSet()
+        self._is_interrupted = False
+        self._opening = threading.Lock()
+        ((name,),) = connection.execute("SELECT current_database()").fetchall()
+        self.name: str = f'"{name}"'
+        """The name of its own file, as SQL writes it."""
+
+    def cursor(self, *, database: str) -> duckdb.DuckDBPyConnection:
+        """A connection of its own for one request: one shared by threads returns other threads' rows.
+
+        Names in its statements are those of the database: its own, or one that was attached.
+        """
+        if self._is_interrupted:
+            raise KeyboardInterrupt
+        with self._opening:  # a connection refuses a second call at the same time
+            cursor = self._connection.cursor()
+            self._cursors.add(cursor)
+        cursor.execute(f"USE {database}")
+        return cursor
+
+    def interrupt(self) -> None:
+        """Stop every statement under way, and refuse new ones: they raise KeyboardInterrupt. From any thread."""
+        self._is_interrupted = True
+        with self._opening:
+            cursors = list(self._cursors)
+        for cursor in cursors:
+            with suppress(duckdb.ConnectionException):  # it was closed in the meantime
+                cursor.interrupt()
+
+    def resume(self) -> None:
+        """Take statements again, after `interrupt`."""
+        self._is_interrupted = False
+
+    def attach(self, path: Path, database: str) -> None:
+        """Make a second file known under a name; it is made if it is not there."""
+        quoted = str(path).replace("'", "''")
+        with self._opening:
+            self._connection.execute(f"ATTACH '{quoted}' AS {database}")
+
+    def detach(self, database: str) -> None:
+        """Forget a second file, once no cursor works on it; what was written to it may not be on disk yet."""
+        # A file that the disk had no room for cannot be closed in good order.
+        with self._opening, suppress(duckdb.Error):
+            self._connection.execute(f"DETACH {database}")
+
+    def close(self) -> None:
+        """Give the files back. Calling it twice is fine."""
+        self._connection.close()
+
+
+def open_database(path: Path, settings: StoreSettings, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+    """A connection to the file; unless it is only read, it is made if it is not there. Raises: StoreError."""
     with store_errors(path):
-        connection = duckdb.connect(str(path), config={"autoinstall_known_extensions": "false"})
+        config: dict[str, str | bool | int | float | list[str]] = {"autoinstall_known_extensions": "false"}
+        connection = duckdb.connect(str(path), read_only=read_only, config=config)
         connection.execute("SET GLOBAL TimeZone = 'UTC'")
         connection.execute(f"SET GLOBAL memory_limit = '{settings.memory_limit_bytes} bytes'")
         connection.execute(f"SET GLOBAL perfect_ht_threshold = {PERFECT_HASH_BITS}")
         connection.execute("SET enable_progress_bar = false")
+        connection.execute("SET GLOBAL checkpoint_on_detach = 'DISABLED'")
         if settings.threads is not None:
             connection.execute(f"SET GLOBAL threads = {settings.threads}")
         return connection
@@ -56,9 +115,9 @@ def store_errors(path: Path) -> Iterator[None]:
         raise KeyboardInterrupt from error
     except duckdb.OutOfMemoryException as error:
         raise StoreError(f"{path}: not enough memory: {error}. Give more with --memory-limit.") from error
-    except (duckdb.FatalException, duckdb.TransactionException) as error:
-        if "No space left" not in str(error):
+    except (duckdb.FatalException, duckdb.TransactionException, duckdb.IOException, OSError) as error:
+        if "No space left" in str(error):
+            raise StoreError(f"{path}: no space left on the disk; free some and try again") from error
+        if isinstance(error, duckdb.FatalException | duckdb.TransactionException):
             raise
-        raise StoreError(f"{path}: no space left on the disk; free some, or name another with TMPDIR") from error
-    except (duckdb.IOException, PermissionError) as error:
         raise StoreError(f"{path}: cannot be read or written: {error}") from error

@@ -1,4 +1,8 @@
-"""Filling an empty store from Arrow batches, table by table, streaming."""
+"""Filling an empty store from Arrow batches, table by table, streaming.
+
+The rows of contacts, lists and subscriptions say which columns they give; a store that is to be merged into another one
+keeps that (`keep_given`, see `engine.storage.merging`).
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,10 @@ import pyarrow as pa
 from engine.definition.fields import CONTACT_FIELDS
 from engine.storage.connection import store_errors
 from engine.storage.store import Store
+
+GIVEN = "given"
+"""Column of contacts, lists and subscriptions that are to be merged: one character per column of the dataset's table,
+`1` where the row gives it. Rows that nobody gave have NULL."""
 
 
 class TimelineOrder(Enum):
@@ -37,12 +45,12 @@ class LoadedRows:
     unknown_list: int = 0
 
 
-def load_contacts(store: Store, batches: pa.RecordBatchReader) -> LoadedRows:
-    """Contacts by e-mail (normalised, not NULL). Columns: row_number, the contact fields, tags.
+def load_contacts(store: Store, batches: pa.RecordBatchReader, *, keep_given: bool) -> LoadedRows:
+    """Contacts by e-mail (normalised, not NULL). Columns: row_number, given, the contact fields, tags.
 
     A contact's id is its row number less one: ids of rows that were replaced stay unused.
     """
-    columns = ", ".join(f"r.{name}" for name in (*CONTACT_FIELDS, "tags"))
+    columns = ", ".join(f"r.{name}" for name in (*CONTACT_FIELDS, "tags", *_given(keep_given)))
     with store_errors(store.path):
         cursor = store.cursor()
         given = _insert(
@@ -90,28 +98,30 @@ def load_custom_events(store: Store, batches: pa.RecordBatchReader) -> LoadedRow
         return LoadedRows(known - replaced, replaced, unknown_contact=unknown)
 
 
-def load_lists(store: Store, batches: pa.RecordBatchReader) -> LoadedRows:
+def load_lists(store: Store, batches: pa.RecordBatchReader, *, keep_given: bool) -> LoadedRows:
     """Lists by id."""
+    columns = ", ".join(("id", "name", "is_public", "is_double_optin", "deleted_at", *_given(keep_given)))
     with store_errors(store.path):
         cursor = store.cursor()
         given = _insert(
             cursor,
-            """INSERT INTO lists BY NAME
-            SELECT id, name, is_public, is_double_optin, deleted_at, row_number AS sequence FROM incoming""",
+            f"INSERT INTO lists BY NAME SELECT {columns}, row_number AS sequence FROM incoming",
             batches,
         )
         replaced = _delete_all_but_last(cursor, "lists", key="id", order="sequence")
         return LoadedRows(given - replaced, replaced)
 
 
-def load_subscriptions(store: Store, batches: pa.RecordBatchReader, *, lists_are_given: bool) -> LoadedRows:
+def load_subscriptions(
+    store: Store, batches: pa.RecordBatchReader, *, lists_are_given: bool, keep_given: bool
+) -> LoadedRows:
     """Subscriptions of contacts that are there, one per contact and list.
 
     Where no lists were given, the subscriptions say which there are.
     """
     with store_errors(store.path):
         cursor = store.cursor()
-        values = ["r.list_id", "r.status", "r.created_at"]
+        values = [f"r.{name}" for name in ("list_id", "status", "created_at", *_given(keep_given))]
         list_ids: set[str] = set()
         seen = None if lists_are_given else lambda batch: list_ids.update(batch.column("list_id").unique().to_pylist())
         known, unknown = _insert_of_known_contacts(cursor, "subscriptions", values, batches, seen)
@@ -119,22 +129,22 @@ def load_subscriptions(store: Store, batches: pa.RecordBatchReader, *, lists_are
         if lists_are_given:
             unknown_list = _changed(cursor, "DELETE FROM subscriptions WHERE list_id NOT IN (SELECT id FROM lists)")
         else:
-            cursor.execute("INSERT INTO lists (id, name) SELECT unnest($1), unnest($1)", [sorted(list_ids)])
+            new = "SELECT id, id FROM (SELECT unnest($1) AS id) WHERE id NOT IN (SELECT id FROM lists)"
+            cursor.execute(f"INSERT INTO lists (id, name) {new}", [sorted(list_ids)])
         replaced = _delete_all_but_last(cursor, "subscriptions", key="contact_id, list_id", order="sequence")
         return LoadedRows(known - unknown_list - replaced, replaced, unknown, unknown_list)
 
 
-def drop_events_counted_twice(store: Store) -> int:
+def drop_events_counted_twice(cursor: duckdb.DuckDBPyConnection) -> int:
     """Take custom events out of the timeline that are in the table of custom events too; how many there were."""
-    with store_errors(store.path):
-        return _changed(
-            store.cursor(),
-            """DELETE FROM timeline
-            WHERE starts_with(kind, 'custom_event.') AND EXISTS (
-                SELECT 1 FROM custom_events AS x
-                WHERE 'custom_event.' || x.event_name = timeline.kind AND x.external_id = timeline.entity_id
-            )""",
-        )
+    return _changed(
+        cursor,
+        """DELETE FROM timeline
+        WHERE starts_with(kind, 'custom_event.') AND EXISTS (
+            SELECT 1 FROM custom_events AS x
+            WHERE 'custom_event.' || x.event_name = timeline.kind AND x.external_id = timeline.entity_id
+        )""",
+    )
 
 
 def order_timeline(store: Store, order: TimelineOrder) -> None:
@@ -154,6 +164,10 @@ def order_timeline(store: Store, order: TimelineOrder) -> None:
         cursor.execute("DROP TABLE timeline")
         cursor.execute("ALTER TABLE ordered RENAME TO timeline")
         cursor.execute("CHECKPOINT")
+
+
+def _given(keep_given: bool) -> tuple[str, ...]:
+    return (GIVEN,) if keep_given else ()
 
 
 def _insert(cursor: duckdb.DuckDBPyConnection, statement: str, batches: pa.RecordBatchReader) -> int:

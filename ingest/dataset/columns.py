@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import polars as pl
@@ -19,6 +20,8 @@ from ingest.dataset.column_types.tags import Tags
 from ingest.dataset.column_types.text import OneOfText, PatternText, Text
 
 ROW_NUMBER = "row_number"
+GIVEN = "given"
+"""Column of partial tables: one character per column of the table, in order, `1` where the record gives it."""
 
 TEXT, NUMBER, INSTANT, BOOLEAN, TAGS = Text(), Number(), Instant(), Boolean(), Tags()
 EMAIL_OF_CONTACT, EMAIL = Email(validated=True), Email(validated=False)
@@ -46,10 +49,15 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table that a dataset folder may have, with its columns in the order in which they are read out."""
+    """A table that a dataset folder may have, with its columns in the order in which they are read out.
+
+    A record of a `partial` table may give some columns only, and says which: what it does not give is left as it is
+    where the record is merged with what is known. To give no value is to give: it removes the value.
+    """
 
     name: str
     columns: tuple[Column, ...]
+    partial: bool = False
 
     @property
     def by_name(self) -> dict[str, Column]:
@@ -58,10 +66,16 @@ class Table:
 
     @property
     def schema(self) -> pa.Schema:
-        """Arrow schema of the batches: `row_number`, then every column of the table."""
+        """Arrow schema of the batches: `row_number`, `given` of a partial table, then every column of the table."""
         stored: dict[str, pl.DataType] = {ROW_NUMBER: pl.Int64()}
+        if self.partial:
+            stored[GIVEN] = pl.String()
         stored |= {column.name: column.type.stored for column in self.columns}
         return pl.DataFrame(schema=stored).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+
+    def given(self, names: Collection[str]) -> str:
+        """The value of `given` for a record that gives the columns of these names."""
+        return "".join("1" if column.name in names else "0" for column in self.columns)
 
 
 _TYPE_OF_FIELD = {
@@ -78,6 +92,7 @@ CONTACTS = Table(
         *(Column(name, _TYPE_OF_FIELD[kind]) for name, kind in CONTACT_FIELDS.items() if name != "email"),
         Column("tags", TAGS),
     ),
+    partial=True,
 )
 TIMELINE = Table(
     "timeline",
@@ -116,6 +131,7 @@ LISTS = Table(
         Column("is_double_optin", BOOLEAN),
         Column("deleted_at", INSTANT),
     ),
+    partial=True,
 )
 SUBSCRIPTIONS = Table(
     "subscriptions",
@@ -125,5 +141,6 @@ SUBSCRIPTIONS = Table(
         Column("status", STATUS, required=True),
         Column("created_at", INSTANT),
     ),
+    partial=True,
 )
 TABLES = {table.name: table for table in (CONTACTS, TIMELINE, CUSTOM_EVENTS, LISTS, SUBSCRIPTIONS)}

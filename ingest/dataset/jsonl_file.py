@@ -71,6 +71,7 @@ class JsonlFile:
         numbers: list[int] = []
         values: dict[str, list[object]] = {}  # by key, one per number
         bad_rows: list[BadRow] = []
+        given: list[str] = []
         for start in range(0, len(lines), LINES_AT_ONCE):
             some_lines = lines[start : start + LINES_AT_ONCE]
             some_numbers, objects = self._objects(some_lines, first_number + start, bad_rows)
@@ -78,12 +79,15 @@ class JsonlFile:
             for key in keys.columns:
                 values.setdefault(key, [None] * len(numbers)).extend([found.get(key) for found in objects])
             numbers += some_numbers
+            if self._table.partial:
+                given += [keys.given(found) for found in objects]
         columns = {
             column.name: self._raw_column(column, values[key], numbers, bad_rows)
             for key, column in keys.columns.items()
             if key in values
         }
-        return Records(pl.Series(numbers, dtype=pl.Int64), columns, bad_rows, bytes_done)
+        rows = pl.Series(numbers, dtype=pl.Int64)
+        return Records(rows, columns, bad_rows, bytes_done, pl.Series(given, dtype=pl.String) if given else None)
 
     def _objects(
         self, lines: list[bytes], first_number: int, bad_rows: list[BadRow]
@@ -132,6 +136,7 @@ class _Keys:
         self.columns: dict[str, Column] = {}
         self._path, self._table, self._extra_columns = path, table, extra_columns
         self._met: set[str] = set()
+        self._given: dict[tuple[str, ...], str] = {}
 
     def meet(self, numbers: Iterable[int], objects: list[dict[str, Any]]) -> None:
         """Learn the keys of some objects. Raises: DatasetError with the row of a key that is unknown or there twice."""
@@ -147,6 +152,15 @@ class _Keys:
                 except DatasetError as error:
                     raise DatasetError(self._path, f"row {number} {error.problem}") from error
             raise
+
+    def given(self, found: dict[str, Any]) -> str:
+        """Which columns an object gives, as `Table.given` writes it."""
+        keys = tuple(found)
+        given = self._given.get(keys)
+        if given is None:
+            names = {self.columns[key].name for key in keys if key in self.columns}
+            given = self._given[keys] = self._table.given(names)
+        return given
 
     def _learn(self, keys: Set[str]) -> None:
         """Learn some keys. Raises: DatasetError."""

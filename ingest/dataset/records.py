@@ -20,6 +20,7 @@ class Records:
 
     Rows: one per record that could be taken apart, in file order; `rows` has their numbers in the file, from 1.
     Columns: the raw columns that the file has, under the names that the table gives them (see ColumnType).
+    `given` says of each row of a partial table which columns it gives; without it they all give what `columns` holds.
     `bad_rows` are those that the format itself refuses: of a row that is also in `rows`, or of one that is not.
     """
 
@@ -27,6 +28,7 @@ class Records:
     columns: Mapping[str, pl.Series]
     bad_rows: Sequence[BadRow]
     bytes_done: int
+    given: pl.Series | None = None
 
     @property
     def last_row(self) -> int:

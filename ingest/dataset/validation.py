@@ -8,7 +8,7 @@ import polars as pl
 
 from ingest.dataset.bad_rows import BadRow
 from ingest.dataset.column_types.conversion import NOT_UTF8, Conversion
-from ingest.dataset.columns import ROW_NUMBER, Column, Table
+from ingest.dataset.columns import GIVEN, ROW_NUMBER, Column, Table
 from ingest.dataset.records import Records
 
 
@@ -16,9 +16,12 @@ def validated_rows(records: Records, table: Table, file: str) -> tuple[pl.DataFr
     """The rows that are valid, and the others.
 
     Rows: one per valid record in the frame, and one per other record in the list; both in file order.
-    Columns: `row_number` (in the file), then those columns of the table that have a value in these records.
+    Columns: `row_number` (in the file), `given` if the table is partial, then those columns of the table that have a
+    value in these records.
     """
     columns = [records.rows.alias(ROW_NUMBER)]
+    if table.partial:
+        columns.append(_given(records, table))
     first_problems: dict[int, BadRow] = {}
     for bad_row in records.bad_rows:
         first_problems.setdefault(bad_row.row, bad_row)
@@ -39,6 +42,12 @@ def validated_rows(records: Records, table: Table, file: str) -> tuple[pl.DataFr
     if first_problems:
         frame = frame.filter(~pl.col(ROW_NUMBER).is_in(list(first_problems)))
     return frame, [first_problems[row] for row in sorted(first_problems)]
+
+
+def _given(records: Records, table: Table) -> pl.Series:
+    if records.given is not None:
+        return records.given.alias(GIVEN)
+    return pl.repeat(table.given(records.columns), len(records.rows), dtype=pl.String, eager=True).alias(GIVEN)
 
 
 def _with_values_required(converted: Conversion, column: Column) -> Conversion:

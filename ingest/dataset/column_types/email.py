@@ -44,6 +44,11 @@ class Email(ColumnType):
         return Conversion(settled.values, {**settled.refused, **text.refused})
 
 
+def contact_email(text: str) -> str:
+    """The spelling under which a contact of this address is known; text that is no address, in lower case."""
+    return _address_or_text(text.strip())
+
+
 def _ordinary(lowered: pl.Series) -> pl.Series:
     """Which are addresses without doubt: ASCII, and nothing in them that email_validator would refuse or rewrite."""
     return (

@@ -1,0 +1,97 @@
+"""`populace recompute`: who is in which segment of a workspace, and who entered and left."""
+
+from __future__ import annotations
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from api.cli.console import EXIT_OUR_FAULT, err, finish_undisturbed, out, print_json, print_table
+from api.cli.options import (
+    AsJson,
+    AsOf,
+    MemoryLimit,
+    Quiet,
+    WorkspaceFolder,
+    as_of_instant,
+    memory_bytes,
+)
+from api.cli.progress import RunProgress
+from api.cli.reports import share_of, shown_instant
+from engine.execute.recompute import Recompute
+from ingest.workspace import Workspace
+
+
+def recompute(
+    workspace: WorkspaceFolder,
+    as_of: AsOf = None,
+    memory_limit: MemoryLimit = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Compute all segments of a workspace at one instant, and keep who is in, who entered and who left.
+
+    Example: populace recompute shop
+    """
+    instant = as_of_instant(as_of)
+    with (
+        Workspace.open(workspace, memory_bytes=memory_bytes(memory_limit)) as opened,
+        RunProgress.on_terminal(quiet=quiet or as_json) as shown,
+    ):
+        result = opened.recompute(instant, on_step=shown.on_step)
+        finish_undisturbed()
+    if as_json:
+        print_json(recompute_as_json(result))
+    else:
+        print_recompute(result)
+    if result.failed:
+        raise typer.Exit(EXIT_OUR_FAULT)
+
+
+def print_recompute(result: Recompute) -> None:
+    """The table of segments, and what it took."""
+    table = Table(title=f"Segments at {shown_instant(result.as_of)}", title_justify="left")
+    table.add_column("segment")
+    for heading in ("size", "share", "entered", "left", "time"):
+        table.add_column(heading, justify="right")
+    for item in result.segments:
+        name = escape(item.segment.id)
+        if item.failure is not None:
+            table.add_row(name, f"{item.size:,}", "[red]failed[/]", "", "", "")
+            continue
+        share, time = share_of(item.size, result.contact_count), f"{item.seconds * 1000:,.0f} ms"
+        table.add_row(name, f"{item.size:,}", share, f"{item.entered:,}", f"{item.left:,}", time)
+    if result.segments:
+        print_table(table)
+    else:
+        out.print("no segments yet; apply some with: populace segments apply")
+    out.print(
+        f"{len(result.segments):,} segments over {result.contact_count:,} contacts: "
+        f"computed in {result.evaluate_seconds:.2f} s, stored in {result.store_seconds:.2f} s"
+    )
+    for segment_id, reason in result.failed.items():
+        err.print(f"[bold red]segment {escape(segment_id)} failed:[/] {escape(reason)}", soft_wrap=True)
+
+
+def recompute_as_json(result: Recompute) -> dict[str, object]:
+    """The same for programs. Units: seconds; `share` is a ratio, null without contacts."""
+    return {
+        "as_of": shown_instant(result.as_of),
+        "contact_count": result.contact_count,
+        "segments": [
+            {
+                "id": item.segment.id,
+                "name": item.segment.name,
+                "size": item.size,
+                "share": item.size / result.contact_count if result.contact_count else None,
+                "entered": item.entered,
+                "left": item.left,
+                "seconds": round(item.seconds, 6),
+            }
+            for item in result.segments
+            if item.failure is None
+        ],
+        "failed": dict(result.failed),
+        "evaluate_seconds": round(result.evaluate_seconds, 6),
+        "store_seconds": round(result.store_seconds, 6),
+    }

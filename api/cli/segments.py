@@ -1,0 +1,114 @@
+"""`populace segments`: the segments that a workspace keeps."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from api.cli.console import finish_undisturbed, out, print_json, print_table
+from api.cli.options import AsJson, WorkspaceFolder
+from api.cli.reports import shown_instant
+from engine.storage.segments import Change
+from ingest.segments_file import read_segments
+from ingest.workspace import SegmentState, Workspace
+
+segments = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="Keep, list, show and delete segments.")
+
+SegmentId = Annotated[str, typer.Argument(help="Id of the segment.", metavar="SEGMENT")]
+_STYLES = {Change.NEW: "green", Change.CHANGED: "yellow", Change.UNCHANGED: "dim"}
+
+
+@segments.command()
+def apply(
+    workspace: WorkspaceFolder,
+    definitions: Annotated[Path, typer.Argument(help="JSON file with an array of segments, or a folder of them.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Keep the segments of a file or folder: all of them, or none if one is not valid.
+
+    What is new or means something else becomes the next version. Segments of the workspace that the file does not have
+    stay as they are. Members are computed by the next `populace recompute`.
+
+    Example: populace segments apply shop segments.json
+    """
+    with Workspace.open(workspace) as opened:
+        read = read_segments(definitions, default_timezone=opened.timezone)
+        applied = opened.apply(read, dry_run=dry_run)
+        finish_undisturbed()
+    if as_json:
+        print_json([{"id": item.segment.id, "change": item.change, "version": item.version} for item in applied])
+        return
+    for item in applied:
+        out.print(f"[{_STYLES[item.change]}]{item.change:<9}[/]  {escape(item.segment.id)}  version {item.version}")
+    counts = ", ".join(f"{sum(item.change is change for item in applied):,} {change}" for change in Change)
+    out.print(f"{counts}; nothing was stored" if dry_run else counts)
+
+
+@segments.command(name="list")
+def list_segments(workspace: WorkspaceFolder, as_json: AsJson = False) -> None:
+    """List the segments of a workspace, with their sizes as last computed."""
+    with Workspace.open(workspace, read_only=True) as opened:
+        states = opened.segments()
+    if as_json:
+        print_json([_as_json(state) for state in states])
+        return
+    table = Table()
+    for heading, justify in (("segment", "left"), ("name", "left"), ("version", "right"), ("status", "left")):
+        table.add_column(heading, justify="right" if justify == "right" else "left")
+    table.add_column("size", justify="right")
+    table.add_column("as of")
+    for state in states:
+        size = "" if state.size is None else f"{state.size:,}"
+        as_of = "" if state.as_of is None else shown_instant(state.as_of)
+        segment = state.segment
+        table.add_row(escape(segment.id), escape(segment.name), str(state.version), state.status, size, as_of)
+    if states:
+        print_table(table)
+    else:
+        out.print("no segments yet; apply some with: populace segments apply")
+
+
+@segments.command()
+def show(workspace: WorkspaceFolder, segment: SegmentId, as_json: AsJson = False) -> None:
+    """Show one segment: its definition, and what is known of its members."""
+    with Workspace.open(workspace, read_only=True) as opened:
+        state = opened.segment(segment)
+    if as_json:
+        print_json({**_as_json(state), "definition": json.loads(state.segment.document)})
+        return
+    out.print(f"[bold]{escape(state.segment.id)}[/]  version {state.version}, {state.status}")
+    if state.size is not None and state.as_of is not None:
+        out.print(f"{state.size:,} members as of {shown_instant(state.as_of)}")
+    if state.failure is not None:
+        out.print(f"failed: {escape(state.failure)}")
+    out.print_json(state.segment.document)
+
+
+@segments.command()
+def delete(workspace: WorkspaceFolder, segment: SegmentId) -> None:
+    """Delete a segment: its members leave it. Its definitions stay on record."""
+    with Workspace.open(workspace) as opened:
+        opened.delete_segment(segment)
+        finish_undisturbed()
+    out.print(f"deleted {escape(segment)}")
+
+
+def _as_json(state: SegmentState) -> dict[str, object]:
+    return {
+        "id": state.segment.id,
+        "name": state.segment.name,
+        "color": state.segment.color,
+        "timezone": state.segment.timezone,
+        "version": state.version,
+        "applied_at": shown_instant(state.applied_at),
+        "status": state.status,
+        "size": state.size,
+        "as_of": None if state.as_of is None else shown_instant(state.as_of),
+        "failure": state.failure,
+    }

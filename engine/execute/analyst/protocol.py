@@ -1,0 +1,73 @@
+"""What the worker and its parent say to each other: one job down, then frames up, the last of which is the outcome.
+
+A frame is its kind (one byte), its length (four bytes, big-endian), and that many bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+HEADER = struct.Struct(">cI")
+LENGTH = struct.Struct(">I")
+MAX_FRAME_BYTES = 1 << 20
+
+STARTED = b"S"
+"""The statement starts; no bytes."""
+DATA = b"D"
+"""The next bytes of the result, an Arrow IPC stream."""
+OUTCOME = b"O"
+"""How it ended; an Outcome as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What the worker is to do."""
+
+    published: str
+    sql: str
+    timeout_seconds: float
+    memory_bytes: int
+
+
+class Ending(StrEnum):
+    """How a statement ended."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    FAILED = "failed"
+    OUT_OF_MEMORY = "out_of_memory"
+    OUR_FAULT = "our_fault"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of a statement. Units: `engine_seconds` is what the engine worked, without waiting for its reader."""
+
+    ending: Ending
+    message: str = ""
+    engine_seconds: float = 0.0
+
+
+def job_bytes(job: Job) -> bytes:
+    """The job with its length before it."""
+    body = json.dumps(asdict(job)).encode()
+    return LENGTH.pack(len(body)) + body
+
+
+def read_job(body: bytes) -> Job:
+    """The job again."""
+    return Job(**json.loads(body))
+
+
+def outcome_bytes(outcome: Outcome) -> bytes:
+    """The outcome as the bytes of a frame."""
+    return json.dumps(asdict(outcome)).encode()
+
+
+def read_outcome(body: bytes) -> Outcome:
+    """The outcome again."""
+    fields = json.loads(body)
+    return Outcome(Ending(fields["ending"]), str(fields["message"]), float(fields["engine_seconds"]))

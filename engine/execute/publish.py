@@ -1,0 +1,130 @@
+"""Publishing a workspace for SQL: a file of its own that holds the documented views and nothing that is not theirs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
+import pyarrow as pa
+
+from engine.errors import StoreError
+from engine.execute.memberships import Memberships, status_of, stored_memberships
+from engine.storage import Store, StoreSettings
+from engine.storage.connection import open_database, store_errors
+from engine.storage.published_views import BASE, SEGMENT_VIEW_QUERY, VIEWS
+from engine.storage.segments import StoredSegment, stored_segments
+
+PUBLISHED = "published"
+_KEPT = ("contacts", "timeline", "custom_events", "lists", "subscriptions")
+
+
+def published_file(store: Store) -> Path:
+    """The file that SQL reads, of the store as it is now; made anew if the store has changed since the last one.
+
+    It lies beside the store. Raises: StoreError when the disk does not suffice.
+    """
+    path = store.path.with_name(f"{PUBLISHED}-{store.generation()}.duckdb")
+    if not path.exists():
+        _publish(store, path)
+    return path
+
+
+def _publish(store: Store, path: Path) -> None:
+    """Make the file aside and put it in its place; then the older ones go (who reads one of them reads on)."""
+    with store_errors(path), TemporaryDirectory(prefix=f".{PUBLISHED}-", dir=path.parent) as folder:
+        partial = Path(folder) / "partial.duckdb"
+        with store.held_still() as files:
+            memberships, segments = stored_memberships(store), stored_segments(store)
+            for file in files:
+                _copy(file, partial.with_name(partial.name + file.name.removeprefix(store.path.name)))
+        connection = open_database(partial, StoreSettings())
+        try:
+            _reshape(connection, memberships, segments)
+            connection.execute("CHECKPOINT")
+        finally:
+            connection.close()
+        partial.rename(path)
+    for other in path.parent.glob(f"{PUBLISHED}-*.duckdb"):
+        if other != path:
+            other.unlink(missing_ok=True)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file in another process: this one would lose its lock on the store by closing a second handle of it."""
+    done = subprocess.run(["cp", "--", source, target], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise StoreError(f"{source}: cannot be copied for SQL: {done.stderr.strip() or 'cp failed'}")
+
+
+def _reshape(
+    connection: duckdb.DuckDBPyConnection, memberships: Memberships, segments: dict[str, StoredSegment]
+) -> None:
+    """Turn a copy of the store into what is published: only what the views read, and the views."""
+    tables = [name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
+    for name in tables:
+        if name in _KEPT:
+            connection.execute(f"ALTER TABLE {name} RENAME TO {BASE}{name}")
+        else:
+            connection.execute(f"DROP TABLE {name}")
+    _write_segments(connection, memberships, segments)
+    _write_memberships(connection, memberships)
+    for name, view in VIEWS.items():
+        connection.execute(f"CREATE VIEW {name} AS {view.query}")
+    connection.execute("CREATE SCHEMA segment")
+    for segment_id in segments:
+        if segment_id in memberships and memberships[segment_id].as_of is not None:
+            # Ids have no character but a-z 0-9 _ -: they need quotes, and cannot end them.
+            query = SEGMENT_VIEW_QUERY.format(segment=f"'{segment_id}'")
+            connection.execute(f'CREATE VIEW segment."{segment_id}" AS {query}')
+
+
+def _write_segments(
+    connection: duckdb.DuckDBPyConnection, memberships: Memberships, segments: dict[str, StoredSegment]
+) -> None:
+    columns = ", ".join(f"{column.name} {column.type}" for column in VIEWS["segments"].columns)
+    connection.execute(f"CREATE TABLE {BASE}segments ({columns})")
+    rows = []
+    for segment_id, stored in segments.items():
+        membership = memberships.get(segment_id)
+        segment, has_members = stored.segment, membership is not None and membership.as_of is not None
+        rows.append(
+            {
+                "id": segment_id,
+                "name": segment.name,
+                "color": segment.color,
+                "timezone": segment.timezone,
+                "version": stored.version,
+                "definition": json.dumps(json.loads(segment.document)["tree"], ensure_ascii=False),
+                "applied_at": stored.applied_at.replace(tzinfo=None),
+                "status": status_of(stored.version, membership),
+                "size": membership.members.size if membership and has_members else None,
+                "as_of": membership.as_of.replace(tzinfo=None) if membership and membership.as_of else None,
+                "failure": membership.failure if membership else None,
+            }
+        )
+    if rows:
+        names = ", ".join(rows[0])
+        places = ", ".join(f"${name}" for name in rows[0])
+        connection.executemany(f"INSERT INTO {BASE}segments ({names}) VALUES ({places})", rows)
+
+
+def _write_memberships(connection: duckdb.DuckDBPyConnection, memberships: Memberships) -> None:
+    """The bitmaps, uncompressed and as long as there are contacts: `get_bit` refuses a position past the end."""
+    connection.execute(f"CREATE TABLE {BASE}memberships (segment_id VARCHAR, as_of TIMESTAMP, members BIT)")
+    ((capacity,),) = connection.execute(f"SELECT coalesce(max(contact_id), 0) + 1 FROM {BASE}contacts").fetchall()
+    computed = [item for item in memberships.values() if item.as_of is not None]
+    rows = pa.table(
+        {
+            "segment_id": pa.array([item.segment_id for item in computed], pa.string()),
+            "as_of": pa.array(
+                [item.as_of.replace(tzinfo=None) for item in computed if item.as_of is not None], pa.timestamp("us")
+            ),
+            "members": pa.array([item.members.widened(capacity).bits.tobytes() for item in computed], pa.binary()),
+        }
+    )
+    connection.register("rows_to_insert", rows)
+    connection.execute(f"INSERT INTO {BASE}memberships SELECT segment_id, as_of, members::BIT FROM rows_to_insert")
+    connection.unregister("rows_to_insert")

@@ -1,0 +1,289 @@
+"""Bringing arrived rows into a store: new ones are added, changed ones replaced, equal ones left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import duckdb
+
+from engine.definition.fields import CONTACT_FIELDS
+from engine.storage.loading import GIVEN, drop_events_counted_twice
+from engine.storage.store import Store, begin_generation
+
+
+@dataclass(frozen=True, slots=True)
+class MergedRows:
+    """What became of the arrived rows of one table."""
+
+    new: int = 0
+    changed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """How rows of a table are told apart, and what they hold beside that.
+
+    `partial`: a row gives some columns only; those that it does not give keep their value. `numbered` rows have a
+    sequence number, `dated` ones the instant at which they came in.
+    """
+
+    name: str
+    key: tuple[str, ...]
+    values: tuple[str, ...]
+    partial: bool = False
+    numbered: bool = True
+    dated: bool = False
+
+
+_CONTACTS = _Table("contacts", ("contact_id",), ("zone_id", *CONTACT_FIELDS, "tags"), partial=True, numbered=False)
+_LISTS = _Table("lists", ("id",), ("name", "is_public", "is_double_optin", "deleted_at"), partial=True)
+_SUBSCRIPTIONS = _Table("subscriptions", ("contact_id", "list_id"), ("status", "created_at"), partial=True)
+_TIMELINE = _Table(
+    "timeline",
+    ("id",),
+    ("contact_id", "kind", "occurred_at", "template_id", "entity_type", "entity_id", "operation", "properties"),
+    dated=True,
+)
+_CUSTOM_EVENTS = _Table(
+    "custom_events",
+    ("event_name", "external_id", "occurred_at"),
+    ("contact_id", "goal_type", "goal_name", "goal_value", "properties", "deleted_at"),
+    dated=True,
+)
+
+
+def prepare_arrivals(arrived: Store) -> None:
+    """Let an empty store remember which columns its rows give."""
+    with arrived.transaction() as cursor:
+        for table in (_CONTACTS, _LISTS, _SUBSCRIPTIONS):
+            cursor.execute(f"ALTER TABLE {table.name} ADD COLUMN {GIVEN} VARCHAR")
+
+
+def add_known_contacts(arrived: Store, store: Store) -> None:
+    """Let events and subscriptions arrive for contacts of the store that did not arrive themselves."""
+    with arrived.transaction() as cursor:
+        cursor.execute(
+            f"""
+            INSERT INTO contacts (contact_id, email)
+            SELECT (SELECT coalesce(max(contact_id), -1) FROM contacts) + row_number() OVER (), known.email
+            FROM {store.database}.main.identities AS known ANTI JOIN contacts USING (email)
+            """
+        )
+
+
+def add_known_lists(arrived: Store, store: Store) -> None:
+    """Let subscriptions arrive to lists of the store that did not arrive themselves."""
+    with arrived.transaction() as cursor:
+        cursor.execute(
+            f"""
+            INSERT INTO lists (id, name)
+            SELECT known.id, known.name FROM {store.database}.main.lists AS known ANTI JOIN lists USING (id)
+            """
+        )
+
+
+def merge(
+    store: Store, arrived: Store, *, columns: Mapping[str, Sequence[str]], ingested_at: datetime
+) -> dict[str, MergedRows]:
+    """Bring all rows of a store that `attached` gave into this one, in one transaction; what became of them, by table.
+
+    `columns` names, for each partial table, the column that each character of `given` speaks of. The same rows once
+    more change nothing. Raises: StoreError when memory or disk do not suffice; nothing is changed then.
+    """
+    merged: dict[str, MergedRows] = {}
+    source = f"{arrived.database}.main"
+    _drop_known_custom_events(store, arrived)
+    with store.transaction() as cursor:
+        _number_contacts(cursor, source)
+        for table, rows in (
+            (_CONTACTS, _arrived_contacts(source)),
+            (_LISTS, f"SELECT * FROM {source}.lists"),
+            (_SUBSCRIPTIONS, _with_contact_ids(source, "subscriptions")),
+            # Of several versions at the same instant only the last one was ever seen.
+            (
+                _CUSTOM_EVENTS,
+                f"{_with_contact_ids(source, 'custom_events')} WHERE r.superseded_at IS DISTINCT FROM r.occurred_at",
+            ),
+            (_TIMELINE, f"{_with_contact_ids(source, 'timeline')} WHERE r.id IS NOT NULL"),
+        ):
+            merged[table.name] = _merge_table(cursor, table, rows, columns.get(table.name, ()), ingested_at)
+        merged["timeline"] = _plus(merged["timeline"], _add_events_without_id(cursor, source, ingested_at))
+        merged["timeline"] = _plus(merged["timeline"], MergedRows(changed=drop_events_counted_twice(cursor)))
+        _insert_identities(cursor)
+        _supersede(cursor)
+        if any(rows.new or rows.changed for rows in merged.values()):
+            begin_generation(cursor)
+        for table_name in ("numbers", *(f"arriving_{name}" for name in merged)):
+            cursor.execute(f"DROP TABLE {table_name}")
+    return merged
+
+
+def _drop_known_custom_events(store: Store, arrived: Store) -> None:
+    """Take events out of the arrived timeline that this store has as custom events."""
+    with arrived.transaction() as cursor:
+        cursor.execute(
+            f"""
+            DELETE FROM timeline
+            WHERE starts_with(kind, 'custom_event.') AND EXISTS (
+                SELECT 1 FROM {store.database}.main.custom_events AS x
+                WHERE 'custom_event.' || x.event_name = timeline.kind AND x.external_id = timeline.entity_id
+            )
+            """
+        )
+
+
+def _number_contacts(cursor: duckdb.DuckDBPyConnection, source: str) -> None:
+    """Temporary table `numbers`: the contact id in this store of every arrived contact; new ones get the next."""
+    cursor.execute(
+        f"""
+        CREATE TEMP TABLE numbers AS
+        WITH found AS (
+            SELECT r.contact_id AS arrived_id, r.email, known.contact_id AS known_id
+            FROM {source}.contacts AS r LEFT JOIN identities AS known ON known.email = r.email
+        )
+        SELECT arrived_id, email, known_id IS NULL AS is_new,
+            coalesce(known_id, (SELECT coalesce(max(contact_id), -1) FROM contacts)
+                + row_number() OVER (PARTITION BY known_id IS NULL ORDER BY arrived_id))::INTEGER AS contact_id
+        FROM found
+        """
+    )
+
+
+def _arrived_contacts(source: str) -> str:
+    """Contacts that were given, under their id in this store, with this store's number of their zone."""
+    return f"""
+        SELECT n.contact_id, coalesce(z.zone_id, 0)::SMALLINT AS zone_id, r.* EXCLUDE (contact_id, zone_id)
+        FROM {source}.contacts AS r
+        JOIN numbers AS n ON n.arrived_id = r.contact_id
+        LEFT JOIN zones AS z ON z.name = r.timezone
+        WHERE r.given IS NOT NULL
+    """
+
+
+def _with_contact_ids(source: str, table: str) -> str:
+    return f"""
+        SELECT n.contact_id, r.* EXCLUDE (contact_id)
+        FROM {source}.{table} AS r JOIN numbers AS n ON n.arrived_id = r.contact_id
+    """
+
+
+def _merge_table(
+    cursor: duckdb.DuckDBPyConnection, table: _Table, rows: str, given_columns: Sequence[str], ingested_at: datetime
+) -> MergedRows:
+    """Merge the rows of one query, each with a key of its own.
+
+    What is new or changed, as it is to stand, is kept in the temporary table `arriving_NAME`, unless the table was
+    empty: then the rows are inserted as they are, and the temporary table holds none.
+    """
+    key, values = ", ".join(table.key), ", ".join(table.values)
+    ((is_empty,),) = cursor.execute(f"SELECT count(*) = 0 FROM (FROM {table.name} LIMIT 1)").fetchall()
+    if is_empty:
+        cursor.execute(f"CREATE TEMP TABLE arriving_{table.name} AS SELECT {key} FROM {table.name} LIMIT 0")
+        superseded_at = ["superseded_at"] if table is _CUSTOM_EVENTS else []
+        sequence = ["sequence"] if table.numbered else []
+        names = ", ".join((key, values, *superseded_at, *sequence))
+        return MergedRows(new=_insert(cursor, table, names, f"SELECT {names} FROM ({rows})", ingested_at))
+    same_key = " AND ".join(f"old.{name} = r.{name}" for name in table.key)
+    is_new = f"old.{table.key[0]} IS NULL"
+    gives = {name: _gives(table, name, given_columns) for name in table.values}
+    merged = ", ".join(
+        f"CASE WHEN {is_new} OR {gives[name]} THEN r.{name} ELSE old.{name} END AS {name}" for name in table.values
+    )
+    differs = " OR ".join(f"({gives[name]} AND r.{name} IS DISTINCT FROM old.{name})" for name in table.values)
+    cursor.execute(
+        f"""
+        CREATE TEMP TABLE arriving_{table.name} AS
+        SELECT {", ".join(f"r.{name}" for name in table.key)}, {merged}, {is_new} AS is_new
+        FROM ({rows}) AS r LEFT JOIN {table.name} AS old ON {same_key}
+        WHERE {is_new} OR {differs}
+        """
+    )
+    new, changed = _new_and_changed(cursor, table.name)
+    if changed:
+        cursor.execute(
+            f"DELETE FROM {table.name} AS old USING arriving_{table.name} AS r WHERE {same_key} AND NOT r.is_new"
+        )
+    if new or changed:
+        names = f"{key}, {values}"
+        if table.numbered:
+            rows = f"SELECT {names}, {_next_numbers(table)} AS sequence FROM arriving_{table.name}"
+            _insert(cursor, table, f"{names}, sequence", rows, ingested_at)
+        else:
+            _insert(cursor, table, names, f"SELECT {names} FROM arriving_{table.name}", ingested_at)
+    return MergedRows(new, changed)
+
+
+def _gives(table: _Table, name: str, given_columns: Sequence[str]) -> str:
+    """Whether a row gives a column, as SQL."""
+    if not table.partial:
+        return "true"
+    column = "timezone" if name == "zone_id" else name  # the number of a zone is as given as the zone
+    position = given_columns.index(column) + 1
+    return f"coalesce(r.{GIVEN}[{position}] = '1', false)"
+
+
+def _insert(cursor: duckdb.DuckDBPyConnection, table: _Table, names: str, rows: str, ingested_at: datetime) -> int:
+    """Insert the rows of a query; how many there were."""
+    if not table.dated:
+        return _count(cursor, f"INSERT INTO {table.name} ({names}) {rows}")
+    at = ingested_at.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ")
+    return _count(cursor, f"INSERT INTO {table.name} ({names}, ingested_at) SELECT *, TIMESTAMP '{at}' FROM ({rows})")
+
+
+def _next_numbers(table: _Table) -> str:
+    return f"(SELECT coalesce(max(sequence), 0) FROM {table.name}) + row_number() OVER ()"
+
+
+def _add_events_without_id(cursor: duckdb.DuckDBPyConnection, source: str, ingested_at: datetime) -> MergedRows:
+    """Timeline events without an id are told apart by all that they hold.
+
+    Of equal ones the store keeps as many as arrived together at most: the same file twice adds nothing.
+    """
+    names = ", ".join(_TIMELINE.values)
+    rows = f"""
+        SELECT {names}, {_next_numbers(_TIMELINE)}
+        FROM (
+            SELECT {names} FROM ({_with_contact_ids(source, "timeline")} WHERE r.id IS NULL)
+            EXCEPT ALL
+            SELECT {names} FROM timeline WHERE id IS NULL
+        )
+    """
+    return MergedRows(new=_insert(cursor, _TIMELINE, f"{names}, sequence", rows, ingested_at))
+
+
+def _insert_identities(cursor: duckdb.DuckDBPyConnection) -> None:
+    cursor.execute("INSERT INTO identities SELECT email, contact_id FROM numbers WHERE is_new")
+
+
+def _supersede(cursor: duckdb.DuckDBPyConnection) -> None:
+    """Give the versions of the custom events that arrived the instant at which the next version takes over."""
+    cursor.execute(
+        """
+        UPDATE custom_events SET superseded_at = versions.next_at
+        FROM (
+            SELECT x.rowid AS id, lead(x.occurred_at) OVER (
+                PARTITION BY x.event_name, x.external_id ORDER BY x.occurred_at) AS next_at
+            FROM custom_events AS x SEMI JOIN arriving_custom_events AS r
+                ON r.event_name = x.event_name AND r.external_id = x.external_id
+        ) AS versions
+        WHERE versions.id = custom_events.rowid AND custom_events.superseded_at IS DISTINCT FROM versions.next_at
+        """
+    )
+
+
+def _new_and_changed(cursor: duckdb.DuckDBPyConnection, table: str) -> tuple[int, int]:
+    query = f"SELECT count(*) FILTER (is_new), count(*) FILTER (NOT is_new) FROM arriving_{table}"
+    ((new, changed),) = cursor.execute(query).fetchall()
+    return int(new), int(changed)
+
+
+def _count(cursor: duckdb.DuckDBPyConnection, statement: str) -> int:
+    """Run an INSERT; how many rows it wrote."""
+    ((count,),) = cursor.execute(statement).fetchall()
+    return int(count)
+
+
+def _plus(one: MergedRows, other: MergedRows) -> MergedRows:
+    return MergedRows(one.new + other.new, one.changed + other.changed)

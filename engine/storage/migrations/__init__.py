@@ -1,0 +1,26 @@
+"""The schema of a store, as the migrations that make it: a new store runs them all, an older one those that it lacks.
+
+A migration that was released is never changed; a change of the schema is one more file here, entered in `MIGRATIONS`.
+"""
+
+from __future__ import annotations
+
+import duckdb
+
+from engine.storage.migrations import v001_first_tables
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (v001_first_tables.STATEMENTS,)
+"""The statements of each migration; the first one makes version 1."""
+
+
+def latest_version() -> int:
+    """The schema version that this populace reads and writes."""
+    return len(MIGRATIONS)
+
+
+def migrate(cursor: duckdb.DuckDBPyConnection, version: int) -> None:
+    """Bring the schema from `version` (0: no tables yet) to the latest, within the caller's transaction."""
+    for statements in MIGRATIONS[version:]:
+        for statement in statements:
+            cursor.execute(statement)
+    cursor.execute("UPDATE workspace SET schema_version = $1", [latest_version()])

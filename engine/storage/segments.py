@@ -1,0 +1,136 @@
+"""The segments that a store keeps: every version of every definition."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+import duckdb
+
+from engine.definition import Segment, check_lists, read_segment
+from engine.errors import DefinitionError, SegmentsFileError, UnknownSegmentError
+from engine.storage.connection import store_errors
+from engine.storage.store import Store, begin_generation
+
+
+class Change(StrEnum):
+    """What applying a segment does."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedSegment:
+    """One segment of an apply, and the version that it has now."""
+
+    segment: Segment
+    change: Change
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSegment:
+    """The latest version of a segment. `applied_at` is UTC."""
+
+    segment: Segment
+    version: int
+    applied_at: datetime
+
+
+def stored_segments(store: Store) -> dict[str, StoredSegment]:
+    """The latest version of every segment that was not deleted, by id, in order of id."""
+    with store_errors(store.path), store.cursor() as cursor:
+        return _stored(cursor)
+
+
+def found_segment(segments: dict[str, StoredSegment], segment_id: str) -> StoredSegment:
+    """One of the segments. Raises: UnknownSegmentError."""
+    if segment_id not in segments:
+        raise UnknownSegmentError(segment_id, known=segments)
+    return segments[segment_id]
+
+
+def checked_segments(store: Store, segments: Sequence[Segment]) -> None:
+    """Refuse segments that cannot be computed on this store, or two under one id. Raises: SegmentsFileError."""
+    lists = store.catalog().lists
+    segment_ids: set[str] = set()
+    for segment in segments:
+        if segment.id in segment_ids:
+            raise SegmentsFileError(f"segment id {segment.id!r} is given twice; ids are unique")
+        segment_ids.add(segment.id)
+        try:
+            check_lists(segment, lists)
+        except DefinitionError as error:
+            raise SegmentsFileError(f"segment {segment.id!r}: {error}") from error
+
+
+def apply_segments(
+    store: Store, segments: Sequence[Segment], *, applied_at: datetime, dry_run: bool = False
+) -> list[AppliedSegment]:
+    """Keep segments: what is new or means something else becomes the next version; all of them, or none.
+
+    With `dry_run` nothing is stored. Raises: SegmentsFileError.
+    """
+    checked_segments(store, segments)
+    with store.transaction() as cursor:
+        known, versions = _stored(cursor), _latest_versions(cursor)
+        applied = [_applied(segment, known.get(segment.id), versions.get(segment.id, 0)) for segment in segments]
+        rows = [
+            (item.segment.id, item.version, item.segment.document, _stored_instant(applied_at))
+            for item in applied
+            if item.change is not Change.UNCHANGED
+        ]
+        if rows and not dry_run:
+            cursor.executemany("INSERT INTO segments VALUES ($1, $2, $3, $4)", rows)
+            begin_generation(cursor)
+    return applied
+
+
+def delete_segment(cursor: duckdb.DuckDBPyConnection, segment_id: str, *, deleted_at: datetime) -> int:
+    """Delete a segment, within the caller's transaction; the version that says so. Its versions stay on record.
+
+    Raises: UnknownSegmentError.
+    """
+    found_segment(_stored(cursor), segment_id)
+    version = _latest_versions(cursor)[segment_id] + 1
+    row = [segment_id, version, _stored_instant(deleted_at)]
+    cursor.execute("INSERT INTO segments VALUES ($1, $2, NULL, $3)", row)
+    begin_generation(cursor)
+    return version
+
+
+def _applied(segment: Segment, known: StoredSegment | None, version: int) -> AppliedSegment:
+    if known is None:
+        return AppliedSegment(segment, Change.NEW, version + 1)
+    if known.segment == segment:
+        return AppliedSegment(segment, Change.UNCHANGED, version)
+    return AppliedSegment(segment, Change.CHANGED, version + 1)
+
+
+def _stored(cursor: duckdb.DuckDBPyConnection) -> dict[str, StoredSegment]:
+    rows = cursor.execute(
+        """
+        SELECT id, version, definition, applied_at FROM segments
+        QUALIFY row_number() OVER (PARTITION BY id ORDER BY version DESC) = 1
+        ORDER BY id
+        """
+    ).fetchall()
+    return {
+        segment_id: StoredSegment(read_segment(json.loads(definition)), version, applied_at.replace(tzinfo=UTC))
+        for segment_id, version, definition, applied_at in rows
+        if definition is not None
+    }
+
+
+def _latest_versions(cursor: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """The latest version of every segment, those that say that it was deleted too."""
+    return dict(cursor.execute("SELECT id, max(version) FROM segments GROUP BY id").fetchall())
+
+
+def _stored_instant(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(tzinfo=None)

@@ -1,0 +1,60 @@
+"""A dataset folder into a workspace's store: read completely, then merged in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from engine.storage import Store
+from engine.storage.interruption import run_interruptibly
+from engine.storage.loading import TimelineOrder
+from engine.storage.merging import MergedRows, merge
+from ingest.dataset import TABLES, Dataset
+from ingest.load import DatasetReport, OnTable, load_dataset
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What was read, and what became of it. `merged` has the tables that the dataset has, and lists that it implies."""
+
+    read: DatasetReport
+    merged: Mapping[str, MergedRows]
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether the import changed anything."""
+        return any(rows.new or rows.changed for rows in self.merged.values())
+
+
+def import_dataset(
+    store: Store, dataset: Dataset, *, ingested_at: datetime, on_table: OnTable | None = None
+) -> ImportReport:
+    """Bring a dataset into a store. The same dataset once more changes nothing.
+
+    - Contacts are known by their e-mail, lists by their id, subscriptions by contact and list: a row that is known
+      updates the columns that it gives, and an empty cell removes a value.
+    - Timeline events are known by their id, versions of custom events by name, external id and instant: a row that is
+      known is replaced. Events without an id are told apart by all that they hold.
+
+    Raises: DatasetError, BadRowError for what is wrong in a file; StoreError when memory or disk do not suffice;
+    KeyboardInterrupt. Nothing is changed then.
+    """
+    columns = {name: [column.name for column in table.columns] for name, table in TABLES.items() if table.partial}
+    with TemporaryDirectory(prefix=".import-", dir=store.path.parent) as scratch:
+
+        def work() -> ImportReport:
+            with store.attached(Path(scratch) / "arrived.duckdb") as arrived:
+                read = load_dataset(
+                    arrived, dataset, order=TimelineOrder.ARRIVAL, on_table=on_table, to_merge_into=store
+                )
+                if on_table is not None:
+                    on_table("into the workspace")
+                merged = merge(store, arrived, columns=columns, ingested_at=ingested_at)
+            implied = {"lists"} if "subscriptions" in dataset.tables else set()
+            shown = {name: rows for name, rows in merged.items() if name in {*dataset.tables, *implied}}
+            return ImportReport(read, shown)
+
+        return run_interruptibly(store, work)

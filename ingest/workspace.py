@@ -1,0 +1,260 @@
+"""A workspace: a folder that keeps contacts, what happens to them, segments, and who is in which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import polars as pl
+import pyarrow as pa
+
+from engine.definition import Segment
+from engine.errors import NotComputedError
+from engine.execute import OnStep, evaluate
+from engine.execute.analyst import QueryLimits, QueryResult, open_query
+from engine.execute.contact import ContactCard, contact_card, find_contact, segments_of
+from engine.execute.members import EMAIL_SCHEMA, email_batches, some_emails
+from engine.execute.memberships import Membership, forget_segment, status_of, stored_memberships
+from engine.execute.publish import published_file
+from engine.execute.recompute import Recompute, recompute
+from engine.storage import Store, StoreSettings
+from engine.storage.content_hash import content_hash
+from engine.storage.interruption import run_interruptibly
+from engine.storage.segments import (
+    AppliedSegment,
+    StoredSegment,
+    apply_segments,
+    checked_segments,
+    delete_segment,
+    found_segment,
+    stored_segments,
+)
+from engine.storage.workspace_folder import make_workspace, opened_workspace
+from ingest.arguments import Instant, Segments, as_dataset, as_default_timezone, as_instant, as_segments
+from ingest.dataset import Dataset
+from ingest.dataset.column_types.email import contact_email
+from ingest.importing import ImportReport, import_dataset
+from ingest.load import OnTable
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentState:
+    """A segment of a workspace, and its members as last computed.
+
+    `status`: `new` was not computed yet, `outdated` has the members of an earlier version, `failed` those of before it
+    failed, `computed` those of this version. `size` and `as_of` (UTC) are None where it never was computed.
+    """
+
+    segment: Segment
+    version: int
+    applied_at: datetime
+    status: str
+    size: int | None
+    as_of: datetime | None
+    failure: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentPreview:
+    """How many members a segment would have, and some of them; `failure` where it cannot be computed."""
+
+    segment: Segment
+    size: int
+    sample: tuple[str, ...]
+    failure: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """Segments computed at one instant (UTC) without being kept."""
+
+    as_of: datetime
+    contact_count: int
+    segments: tuple[SegmentPreview, ...]
+
+
+class Workspace:
+    """An open workspace. Close it, or use it in `with`.
+
+    It is held by this process alone while it is open, unless it was opened to be read only.
+    """
+
+    def __init__(self, path: Path, store: Store, held: ExitStack) -> None:
+        self.path = path
+        self._store, self._held = store, held
+        self._memberships: tuple[str, dict[str, Membership]] | None = None
+
+    @classmethod
+    def create(cls, path: str | Path, *, timezone: str = "UTC") -> None:
+        """Make a workspace in a new folder. `timezone` is of segments and contacts that have none of their own.
+
+        Raises: DefinitionError for a zone that is not IANA's, StoreError for a folder that cannot be made.
+        """
+        make_workspace(Path(path), default_zone=as_default_timezone(timezone), created_at=datetime.now(UTC))
+
+    @classmethod
+    def open(cls, path: str | Path, *, read_only: bool = False, memory_bytes: int | None = None) -> Self:
+        """A workspace that exists. `memory_bytes` bounds the tables in memory; half of the machine's by default.
+
+        Raises: StoreError if it is no workspace, or another process holds it.
+        """
+        with ExitStack() as stack:
+            settings = StoreSettings(memory_bytes=memory_bytes)
+            store = stack.enter_context(opened_workspace(Path(path), settings, read_only=read_only))
+            return cls(Path(path), store, stack.pop_all())
+
+    @property
+    def timezone(self) -> str:
+        """The zone of segments and contacts that have none of their own."""
+        return self._store.default_zone
+
+    def import_dataset(self, dataset: str | Path | Dataset, *, on_table: OnTable | None = None) -> ImportReport:
+        """Bring a dataset folder in, all of it or nothing; the same one once more changes nothing.
+
+        Rules: see `ingest.importing.import_dataset`. Raises: DatasetError, BadRowError, StoreError.
+        """
+        return import_dataset(self._store, as_dataset(dataset), ingested_at=datetime.now(UTC), on_table=on_table)
+
+    def apply(self, segments: Segments, *, dry_run: bool = False) -> list[AppliedSegment]:
+        """Keep the segments of a file or folder, or as `read_segment` gives them: all of them, or none.
+
+        What is new or means something else becomes the next version; with `dry_run` nothing is stored.
+        Raises: SegmentsFileError for a segment that is not valid, an id given twice, a list that is not there.
+        """
+        read = as_segments(segments, default_timezone=self.timezone)
+        return apply_segments(self._store, read, applied_at=datetime.now(UTC), dry_run=dry_run)
+
+    def segments(self) -> list[SegmentState]:
+        """All segments, in order of id."""
+        memberships = self._read_memberships()
+        return [_state(stored, memberships.get(name)) for name, stored in stored_segments(self._store).items()]
+
+    def segment(self, segment_id: str) -> SegmentState:
+        """One segment. Raises: UnknownSegmentError."""
+        stored = found_segment(stored_segments(self._store), segment_id)
+        return _state(stored, self._read_memberships().get(segment_id))
+
+    def delete_segment(self, segment_id: str) -> None:
+        """Delete a segment; its members leave it. Raises: UnknownSegmentError."""
+        now = datetime.now(UTC)
+        with self._store.transaction() as cursor:
+            version = delete_segment(cursor, segment_id, deleted_at=now)
+            forget_segment(cursor, segment_id, version=version, as_of=now)
+
+    def recompute(self, as_of: Instant = None, *, on_step: OnStep | None = None) -> Recompute:
+        """Compute all segments at one instant, and keep who is in and who entered and left, all or nothing.
+
+        `as_of` is an RFC 3339 text or an aware datetime; now if not given. Raises: CallerError, StoreError.
+        """
+        return recompute(self._store, as_of=as_instant(as_of), on_step=on_step)
+
+    def members(self, segment_id: str) -> pl.DataFrame:
+        """The members of a segment as last computed. Rows: one per member, sorted. Columns: email.
+
+        Raises: UnknownSegmentError, NotComputedError.
+        """
+        frame = pl.from_arrow(pa.Table.from_batches(self.member_batches(segment_id), schema=EMAIL_SCHEMA))
+        assert isinstance(frame, pl.DataFrame)
+        return frame
+
+    def member_batches(self, segment_id: str) -> Iterator[pa.RecordBatch]:
+        """The same in batches. Raises: UnknownSegmentError, NotComputedError."""
+        state = self.segment(segment_id)
+        if state.as_of is None:
+            raise NotComputedError(segment_id, state.failure)
+        return email_batches(self._store, self._read_memberships()[segment_id].members)
+
+    def contact(self, email: str, *, event_count: int = 20) -> ContactCard:
+        """A contact's profile, lists, segments and last events. Raises: UnknownContactError."""
+        return contact_card(self._store, contact_email(email), self._read_memberships(), event_count=event_count)
+
+    def segments_of(self, email: str) -> tuple[str, ...]:
+        """The ids of the segments that a contact is in, as last computed, sorted. Raises: UnknownContactError."""
+        contact_id = find_contact(self._store, contact_email(email))
+        return segments_of(contact_id, self._read_memberships())
+
+    def preview(
+        self, segments: Segments, *, as_of: Instant = None, sample_size: int = 10, on_step: OnStep | None = None
+    ) -> Preview:
+        """How many members segments would have, and some of them; nothing is kept.
+
+        Raises: SegmentsFileError for a segment that is not valid, an id given twice, a list that is not there.
+        """
+        read, instant = as_segments(segments, default_timezone=self.timezone), as_instant(as_of)
+        checked_segments(self._store, read)
+
+        def work() -> Preview:
+            found = evaluate(self._store, read, as_of=instant, on_step=on_step)
+            previews = []
+            for segment in read:
+                members = found.members.get(segment.id)
+                size = 0 if members is None else members.size
+                sample = () if members is None else some_emails(self._store, members, sample_size)
+                previews.append(SegmentPreview(segment, size, sample, found.failed.get(segment.id)))
+            return Preview(found.as_of, found.contact_count, tuple(previews))
+
+        return run_interruptibly(self._store, work)
+
+    def query(self, sql: str, *, timeout_seconds: float = 60.0, memory_bytes: int | None = None) -> QueryResult:
+        """Start one SELECT over the documented views (docs/sql.md), in a process of its own; use the result in `with`.
+
+        `schema` is there at once, `batches()` gives the rows as they are read. It reads a copy of the workspace as it
+        is now: made by the first question after a change, and then it stays. `memory_bytes` is 1 GiB if not given.
+        Raises: QueryRefusedError, QueryFailedError, QueryLimitError, StoreError.
+        """
+        limits = QueryLimits(timeout_seconds, memory_bytes or QueryLimits().memory_bytes)
+        published = run_interruptibly(self._store, lambda: published_file(self._store))
+        return open_query(published, sql, limits)
+
+    def sql(self, sql: str, *, timeout_seconds: float = 60.0, memory_bytes: int | None = None) -> pl.DataFrame:
+        """The answer to one SELECT over the documented views (docs/sql.md) as a frame. Arguments, errors: see `query`.
+
+        For Arrow, or more rows than fit into memory, use `query`.
+        """
+        with self.query(sql, timeout_seconds=timeout_seconds, memory_bytes=memory_bytes) as result:
+            table = pa.Table.from_batches(result.batches(), schema=result.schema)
+        frame = pl.from_arrow(table)
+        assert isinstance(frame, pl.DataFrame)
+        return frame
+
+    def content_hash(self) -> str:
+        """A hash of all contacts, events, lists and subscriptions, whatever order and files they came in.
+
+        64 hexadecimal digits. Reads everything.
+        """
+        return content_hash(self._store)
+
+    def close(self) -> None:
+        """Give the workspace back. Calling it twice is fine."""
+        self._held.close()
+
+    def _read_memberships(self) -> dict[str, Membership]:
+        """The stored memberships, read once for each generation."""
+        generation = self._store.generation()
+        if self._memberships is None or self._memberships[0] != generation:
+            self._memberships = (generation, stored_memberships(self._store))
+        return self._memberships[1]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+def _state(stored: StoredSegment, membership: Membership | None) -> SegmentState:
+    is_computed = membership is not None and membership.as_of is not None
+    return SegmentState(
+        segment=stored.segment,
+        version=stored.version,
+        applied_at=stored.applied_at,
+        status=status_of(stored.version, membership),
+        size=membership.members.size if membership is not None and is_computed else None,
+        as_of=membership.as_of if membership is not None else None,
+        failure=membership.failure if membership is not None else None,
+    )
