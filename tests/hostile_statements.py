@@ -117,7 +117,7 @@ _CATALOG_AND_SETTINGS = {
     "segment-in-schema-main": "SELECT * FROM main.vip",
     "view-at-a-version": "SELECT * FROM contacts AT (VERSION => 1)",
     "recurring-outside": "SELECT * FROM recurring.contacts",
-    "look-alike-of-kelvin": "SELECT * FROM \u212aontacts",
+    "look-alike-of-kelvin": 'SELECT * FROM segment."win-bac\u212a"',
     "look-alike-in-cyrillic": "SELECT * FROM \u0441ontacts",
     "look-alike-full-width": "SELECT * FROM \uff43ontacts",
     "look-alike-of-a-function": "SELECT l\u043ewer('A')",

@@ -12,10 +12,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from engine.errors import InternalError, PopulaceError, QueryFailedError, QueryLimitError, QueryRefusedError
-from engine.execute.analyst import QueryLimits, QueryResult, door, open_query
+from engine.execute.analyst import QueryLimits, QueryResult, door, open_query, worker
+from engine.execute.analyst.protocol import Ending, Job
 from tests.published import published_file
 
 ROOT = Path(__file__).parents[1]
@@ -154,6 +156,12 @@ def test_a_worker_that_breaks_is_our_fault(published: Path) -> None:
 def test_a_file_that_is_not_there_is_our_fault(tmp_path: Path) -> None:
     with pytest.raises(InternalError, match=r"nowhere\.duckdb"):
         open_query(tmp_path / "nowhere.duckdb", "SELECT 1")
+
+
+def test_a_message_does_not_say_where_the_data_lie(published: Path) -> None:
+    job = Job(str(published), "SELECT 1", 60.0, 1 << 30)
+    error = duckdb.BinderException(f'Binder Error: no such thing in "{published}"')
+    assert worker.ending_of(error, job) == (Ending.FAILED, 'Binder Error: no such thing in "the published data"')
 
 
 def test_a_result_that_is_left_ends_its_process(published: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import duckdb
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine.compile.analyst_sql import check_statement
@@ -61,10 +61,18 @@ def queries(draw: st.DrawFn, depth: int = 3) -> str:
     return f"{draw(st.sampled_from(['WITH', 'WITH RECURSIVE']))} {', '.join(written)} {body}"
 
 
+# The second guard is off here, by which a CTE could not even have the name of a hidden table.
+@example("WITH hidden AS (SELECT word FROM hidden) SELECT word FROM hidden")
+@example("WITH RECURSIVE hidden AS (SELECT word FROM hidden) SELECT word FROM hidden")
+@example("WITH RECURSIVE hidden AS (SELECT word FROM hidden UNION SELECT word FROM hidden) SELECT word FROM hidden")
+@example("WITH hidden AS (SELECT 'cte' AS word UNION SELECT word FROM hidden) SELECT word FROM hidden")
+@example("WITH x AS (SELECT word FROM hidden), hidden AS (SELECT 'cte' AS word) SELECT word FROM x")
+@example("WITH x AS (WITH hidden AS (SELECT 'cte' AS word) FROM hidden) SELECT word FROM hidden")
+@example("(WITH hidden AS (SELECT 'cte' AS word) FROM hidden) UNION SELECT word FROM hidden")
+@example("WITH hidden AS (SELECT 'cte' AS word) SELECT word FROM main.hidden")
 @given(sql=queries())
 def test_no_statement_that_passes_reads_a_hidden_table(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     try:
-        # Without the second guard, by which a CTE could not even have the name of a hidden table.
         check_statement(syntax_tree(connection, sql), views=["contacts"], segment_views=[], hidden=())
     except (QueryRefusedError, QueryFailedError):
         return

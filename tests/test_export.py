@@ -111,6 +111,16 @@ def test_a_value_is_written_one_way(sql: str, in_json: object, in_csv: str) -> N
         assert pa.ipc.open_stream(written("arrow", table.schema, batches)).read_all().equals(table)
 
 
+def test_batches_that_are_parts_of_larger_ones_have_their_own_rows() -> None:
+    nested = "MAP {n: n} AS m, [n, n + 1] AS l, {'a': [n]} AS s, array_value(n, n) AS f"
+    table = table_of(f"SELECT {nested} FROM range(5) r(n)")
+    (batch,) = table.to_batches()
+    rows = [
+        json.loads(line) for line in written("jsonl", table.schema, [batch.slice(3), batch.slice(1, 2)]).splitlines()
+    ]
+    assert rows == [{"m": {str(n): n}, "l": [n, n + 1], "s": {"a": [n]}, "f": [n, n]} for n in (3, 4, 1, 2)]
+
+
 def test_parquet_holds_the_rows_as_they_are() -> None:
     table = table_of(
         "SELECT n, 'x' || n AS t, [n] AS l, TIMESTAMP '2026-01-01' AS at, 1.5::DECIMAL(38,9) AS d FROM range(3) r(n)"

@@ -103,8 +103,8 @@ REFUSED_IN_WORDS: Mapping[str, str] = MappingProxyType(
         "INSERT_QUERY_NODE": "INSERT changes data",
         "MERGE_INTO_QUERY_NODE": "MERGE changes data",
         "UPDATE_QUERY_NODE": "UPDATE changes data",
-        "VALUE_PARAMETER": "a parameter ($1, ?, $name) has no value here",
-        "VALUE_DEFAULT": "DEFAULT is for INSERT",
+        "VALUE_PARAMETER": "a parameter ($1, ?, $name) has no value here; write the value itself",
+        "VALUE_DEFAULT": "DEFAULT has no meaning in a query",
     }
 )
 """What to say of kinds that are known and may not stand here; any other is said by its name."""

@@ -21,6 +21,7 @@ Scope: TypeAlias = frozenset[str]
 """The names of the CTEs that can be read at a place, in lower case."""
 
 _ONE_SELECT = "one SELECT is allowed, with or without WITH; or VALUES, DESCRIBE, SUMMARIZE"
+_USUAL_TYPES = "VARCHAR, BIGINT, DOUBLE, DECIMAL, BOOLEAN, DATE, TIMESTAMP, INTERVAL, JSON"
 _SESSION_WORDS = frozenset({"current_catalog", "current_role", "current_schema", "current_user", "session_user"})
 """Columns that, where no table has them, tell of the connection."""
 
@@ -139,7 +140,7 @@ class _Check:
             known = isinstance(expression_class, str) and kind in EXPRESSIONS.get(expression_class, ())
         if not known:
             words = REFUSED_IN_WORDS.get(kind, f"{kind.replace('_', ' ')} is not among what is allowed")
-            raise QueryRefusedError(f"{words}; only {_ONE_SELECT}")
+            raise QueryRefusedError(words if expression_class else f"{words}; only {_ONE_SELECT}")
 
     def _check_table(self, node: Node, scope: Scope) -> None:
         if node.get("at_clause"):
@@ -208,9 +209,9 @@ def _check_function(node: Node) -> None:
 def _check_type(node: Node) -> None:
     path = _path(node)
     if len(path) != 1 or _folded(path[0]) not in TYPES or _folded(path[0]) != _folded(str(node.get("type_name"))):
-        raise QueryRefusedError(
-            f"the type {shown('.'.join(path))} is not allowed; {did_you_mean(path[-1] if path else '', TYPES)}"
-        )
+        close = get_close_matches(_folded(path[-1]) if path else "", TYPES, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"it can be {_USUAL_TYPES}, and lists and structs of them"
+        raise QueryRefusedError(f"the type {shown('.'.join(path))} is not allowed; {hint}")
 
 
 def _check_column(node: Node) -> None:

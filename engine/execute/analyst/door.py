@@ -66,7 +66,10 @@ def open_query(published: Path, sql: str, limits: QueryLimits | None = None) -> 
     limits = limits or QueryLimits()
     _check_text(sql)
     job = Job(str(published.resolve()), sql, limits.timeout_seconds, limits.memory_bytes)
-    worker = WorkerProcess(job_bytes(job))
+    try:
+        worker = WorkerProcess(job_bytes(job))
+    except OSError as error:
+        raise InternalError(f"the process that runs SQL cannot be started: {error}") from error
     try:
         return QueryResult(worker, limits)
     except BaseException:

@@ -119,7 +119,11 @@ class WorkerProcess:
     def _reaped(self, options: int) -> bool:
         """Whether the worker has ended; by wait4, which Popen does not use, for what it says of memory."""
         if self._process.returncode is None:
-            pid, status, usage = os.wait4(self._process.pid, options)
+            try:
+                pid, status, usage = os.wait4(self._process.pid, options)
+            except ChildProcessError:  # this program ignores SIGCHLD, and the system forgets its dead
+                self._process.returncode = 0
+                return True
             if pid:
                 self._process.returncode = os.waitstatus_to_exitcode(status)
                 self._peak_bytes = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)

@@ -129,7 +129,7 @@ def run(
 
 
 def ending_of(error: Exception, job: Job) -> tuple[Ending, str]:
-    """What DuckDB's message means; it without the path of the file, advice on settings, and endless values."""
+    """What DuckDB's message means, and the message without the file's path, advice on settings, and endless values."""
     message = str(error)
     # Arrow says so itself when a result is not of its world, such as too many lists in lists.
     otherwise = Ending.FAILED if isinstance(error, pa.ArrowInvalid) else Ending.OUR_FAULT
