@@ -82,12 +82,18 @@ def main() -> None:
     )
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+def scale_parser(description: str | None) -> argparse.ArgumentParser:
+    """A parser of how much is measured, and how often."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--contacts", type=int, default=CONTACTS)
     parser.add_argument("--events", type=int, default=EVENTS)
     parser.add_argument("--segments", type=int, default=SEGMENTS)
     parser.add_argument("--repeats", type=int, default=REPEATS)
+    return parser
+
+
+def _arguments() -> argparse.Namespace:
+    parser = scale_parser(__doc__)
     orders = [order.value for order in TimelineOrder]
     parser.add_argument("--order", choices=orders, default=TimelineOrder.KIND_CONTACT.value)
     return parser.parse_args()

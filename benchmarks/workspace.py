@@ -24,7 +24,7 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from benchmarks.batch import CONTACTS, DATA, EVENTS, REPEATS, SEED, SEGMENTS, generated, peak_memory
+from benchmarks.batch import DATA, SEED, generated, peak_memory, scale_parser
 from benchmarks.workload import workload
 from engine.definition import read_segment
 from engine.execute import Evaluation, evaluate
@@ -73,11 +73,7 @@ def main() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--contacts", type=int, default=CONTACTS)
-    parser.add_argument("--events", type=int, default=EVENTS)
-    parser.add_argument("--segments", type=int, default=SEGMENTS)
-    parser.add_argument("--repeats", type=int, default=REPEATS)
+    parser = scale_parser(__doc__)
     parser.add_argument("--keep", action="store_true", help="use the workspace of the last run; measures no import")
     return parser.parse_args()
 

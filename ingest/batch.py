@@ -12,11 +12,9 @@ from tempfile import TemporaryDirectory
 import polars as pl
 import pyarrow as pa
 
-from engine.definition import Segment, check_lists
-from engine.errors import DefinitionError, SegmentsFileError
+from engine.definition import Segment, check_ids, check_lists_of
 from engine.execute import Evaluation, OnPlan, OnStep, evaluate
 from engine.execute.export import MEMBER_SCHEMA
-from engine.plan import Catalog
 from engine.storage import Store, StoreSettings
 from engine.storage.interruption import run_interruptibly
 from engine.storage.loading import TimelineOrder
@@ -79,7 +77,7 @@ def run_batch(
     Raises: DatasetError, BadRowError for the data; SegmentsFileError for an id given twice, or an unknown list;
     StoreError when memory or disk do not suffice.
     """
-    _check_ids(segments)
+    check_ids(segments)
     with (
         TemporaryDirectory(prefix="populace-") as scratch,
         Store.create(Path(scratch) / "run.duckdb", settings, default_zone=default_zone) as store,
@@ -90,7 +88,7 @@ def run_batch(
             # Sorting the events would cost more than one evaluation earns back (docs/storage.md).
             report = load_dataset(store, dataset, order=TimelineOrder.ARRIVAL, on_table=on_table)
             catalog = store.catalog()
-            _check_names(segments, catalog)
+            check_lists_of(segments, catalog.lists)
             loaded = time.perf_counter()
             evaluation = evaluate(store, segments, as_of=as_of, catalog=catalog, on_plan=on_plan, on_step=on_step)
             evaluated = time.perf_counter()
@@ -98,20 +96,3 @@ def run_batch(
             return BatchResult(tuple(segments), evaluation, report, emails, loaded - started, evaluated - loaded)
 
         return run_interruptibly(store, work)
-
-
-def _check_ids(segments: Sequence[Segment]) -> None:
-    """Two segments under one id would be one in the result."""
-    segment_ids: set[str] = set()
-    for segment in segments:
-        if segment.id in segment_ids:
-            raise SegmentsFileError(f"segment id {segment.id!r} is given twice; ids are unique")
-        segment_ids.add(segment.id)
-
-
-def _check_names(segments: Sequence[Segment], catalog: Catalog) -> None:
-    for segment in segments:
-        try:
-            check_lists(segment, catalog.lists)
-        except DefinitionError as error:
-            raise SegmentsFileError(f"segment {segment.id!r}: {error}") from error

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from engine.definition.document import Document, checked_text
 from engine.definition.points import iana_zones
 from engine.definition.sources import SOURCES
 from engine.definition.tree import CONTACT_TIMEZONE, AllOf, AnyOf, CountCondition, ListCondition, Node, Not, Segment
-from engine.errors import DefinitionError, UnknownListError, did_you_mean, one_of, shown
+from engine.errors import DefinitionError, SegmentsFileError, UnknownListError, did_you_mean, one_of, shown
 
 MAX_DEPTH = 50
 MAX_CONDITIONS = 1_000
@@ -52,6 +52,24 @@ def check_lists(segment: Segment, list_ids: Collection[str]) -> None:
     for node in walk(segment.tree):
         if isinstance(node, ListCondition) and node.list_id not in list_ids:
             raise UnknownListError(node.list_id, path=node.at, known=list_ids)
+
+
+def check_ids(segments: Iterable[Segment]) -> None:
+    """Refuse two segments under one id: they would be one in the result. Raises: SegmentsFileError."""
+    segment_ids: set[str] = set()
+    for segment in segments:
+        if segment.id in segment_ids:
+            raise SegmentsFileError(f"segment id {segment.id!r} is given twice; ids are unique")
+        segment_ids.add(segment.id)
+
+
+def check_lists_of(segments: Iterable[Segment], list_ids: Collection[str]) -> None:
+    """Refuse segments that name a list which is not there. Raises: SegmentsFileError naming the segment."""
+    for segment in segments:
+        try:
+            check_lists(segment, list_ids)
+        except DefinitionError as error:
+            raise SegmentsFileError(f"segment {segment.id!r}: {error}") from error
 
 
 def walk(node: Node) -> Iterator[Node]:

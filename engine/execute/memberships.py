@@ -12,6 +12,7 @@ import pyarrow as pa
 from engine.execute.contact_set import ContactSet
 from engine.storage import Store
 from engine.storage.connection import store_errors
+from engine.storage.instants import stored_instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def replace_memberships(cursor: duckdb.DuckDBPyConnection, memberships: Collecti
         {
             "segment_id": pa.array([item.segment_id for item in memberships], pa.string()),
             "version": pa.array([item.version for item in memberships], pa.int32()),
-            "as_of": pa.array([_stored_instant(item.as_of) for item in memberships], pa.timestamp("us")),
+            "as_of": pa.array([_stored_instant_or_none(item.as_of) for item in memberships], pa.timestamp("us")),
             "size": pa.array([item.members.size for item in memberships], pa.int32()),
             "members": pa.array([item.members.packed() for item in memberships], pa.binary()),
             "failure": pa.array([item.failure for item in memberships], pa.string()),
@@ -84,7 +85,7 @@ def replace_memberships(cursor: duckdb.DuckDBPyConnection, memberships: Collecti
 def move_memberships(cursor: duckdb.DuckDBPyConnection, segment_ids: Collection[str], *, as_of: datetime) -> None:
     """Say that memberships are the same at another instant, without writing them anew."""
     if segment_ids:
-        row = [_stored_instant(as_of), list(segment_ids)]
+        row = [stored_instant(as_of), list(segment_ids)]
         cursor.execute("UPDATE memberships SET as_of = $1 WHERE segment_id IN (SELECT unnest($2))", row)
 
 
@@ -101,7 +102,7 @@ def write_transitions(cursor: duckdb.DuckDBPyConnection, differences: Collection
             "first_sequence": pa.array(first_sequences, pa.int64()),
             "segment_id": pa.array([item.segment_id for item in differences], pa.string()),
             "version": pa.array([item.version for item in differences], pa.int32()),
-            "as_of": pa.array([_stored_instant(item.as_of) for item in differences], pa.timestamp("us")),
+            "as_of": pa.array([stored_instant(item.as_of) for item in differences], pa.timestamp("us")),
             "left_count": pa.array([item.left.size for item in differences], pa.int32()),
             "entered_count": pa.array([item.entered.size for item in differences], pa.int32()),
             "left_members": pa.array([item.left.packed() for item in differences], pa.binary()),
@@ -144,8 +145,8 @@ def _insert(cursor: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> No
         cursor.unregister("rows_to_insert")
 
 
-def _stored_instant(at: datetime | None) -> datetime | None:
-    return None if at is None else at.astimezone(UTC).replace(tzinfo=None)
+def _stored_instant_or_none(at: datetime | None) -> datetime | None:
+    return None if at is None else stored_instant(at)
 
 
 def status_of(version: int, membership: Membership | None) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import duckdb
 
 from engine.definition.fields import CONTACT_FIELDS
+from engine.storage.instants import stored_instant
 from engine.storage.loading import GIVEN, drop_events_counted_twice
 from engine.storage.store import Store, begin_generation
 
@@ -228,7 +229,7 @@ def _insert(cursor: duckdb.DuckDBPyConnection, table: _Table, names: str, rows: 
     """Insert the rows of a query; how many there were."""
     if not table.dated:
         return _count(cursor, f"INSERT INTO {table.name} ({names}) {rows}")
-    at = ingested_at.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ")
+    at = stored_instant(ingested_at).isoformat(sep=" ")
     return _count(cursor, f"INSERT INTO {table.name} ({names}, ingested_at) SELECT *, TIMESTAMP '{at}' FROM ({rows})")
 
 

@@ -10,9 +10,10 @@ from enum import StrEnum
 
 import duckdb
 
-from engine.definition import Segment, check_lists, read_segment
-from engine.errors import DefinitionError, SegmentsFileError, UnknownSegmentError
+from engine.definition import Segment, check_ids, check_lists_of, read_segment
+from engine.errors import UnknownSegmentError
 from engine.storage.connection import store_errors
+from engine.storage.instants import stored_instant
 from engine.storage.store import Store, begin_generation
 
 
@@ -57,16 +58,8 @@ def found_segment(segments: dict[str, StoredSegment], segment_id: str) -> Stored
 
 def checked_segments(store: Store, segments: Sequence[Segment]) -> None:
     """Refuse segments that cannot be computed on this store, or two under one id. Raises: SegmentsFileError."""
-    lists = store.catalog().lists
-    segment_ids: set[str] = set()
-    for segment in segments:
-        if segment.id in segment_ids:
-            raise SegmentsFileError(f"segment id {segment.id!r} is given twice; ids are unique")
-        segment_ids.add(segment.id)
-        try:
-            check_lists(segment, lists)
-        except DefinitionError as error:
-            raise SegmentsFileError(f"segment {segment.id!r}: {error}") from error
+    check_ids(segments)
+    check_lists_of(segments, store.catalog().lists)
 
 
 def apply_segments(
@@ -81,7 +74,7 @@ def apply_segments(
         known, versions = _stored(cursor), _latest_versions(cursor)
         applied = [_applied(segment, known.get(segment.id), versions.get(segment.id, 0)) for segment in segments]
         rows = [
-            (item.segment.id, item.version, item.segment.document, _stored_instant(applied_at))
+            (item.segment.id, item.version, item.segment.document, stored_instant(applied_at))
             for item in applied
             if item.change is not Change.UNCHANGED
         ]
@@ -98,7 +91,7 @@ def delete_segment(cursor: duckdb.DuckDBPyConnection, segment_id: str, *, delete
     """
     found_segment(_stored(cursor), segment_id)
     version = _latest_versions(cursor)[segment_id] + 1
-    row = [segment_id, version, _stored_instant(deleted_at)]
+    row = [segment_id, version, stored_instant(deleted_at)]
     cursor.execute("INSERT INTO segments VALUES ($1, $2, NULL, $3)", row)
     begin_generation(cursor)
     return version
@@ -130,7 +123,3 @@ def _stored(cursor: duckdb.DuckDBPyConnection) -> dict[str, StoredSegment]:
 def _latest_versions(cursor: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """The latest version of every segment, those that say that it was deleted too."""
     return dict(cursor.execute("SELECT id, max(version) FROM segments GROUP BY id").fetchall())
-
-
-def _stored_instant(at: datetime) -> datetime:
-    return at.astimezone(UTC).replace(tzinfo=None)

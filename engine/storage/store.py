@@ -18,6 +18,7 @@ from engine.definition.points import iana_zones
 from engine.errors import StoreError
 from engine.plan.bind import Catalog
 from engine.storage.connection import Instance, StoreSettings, open_database, store_errors
+from engine.storage.instants import stored_instant
 from engine.storage.migrations import latest_version, migrate
 
 
@@ -168,7 +169,7 @@ class Store:
         """All tables, in a file that has none yet."""
         with self.transaction() as cursor:
             migrate(cursor, 0)
-            at = None if created_at is None else created_at.astimezone(UTC).replace(tzinfo=None)
+            at = None if created_at is None else stored_instant(created_at)
             row = [latest_version(), self.default_zone, at, f"populace {version('populace')}", uuid.uuid4().hex]
             cursor.execute("INSERT INTO workspace VALUES ($1, $2, $3, $4, $5)", row)
             _add_missing_zones(cursor)

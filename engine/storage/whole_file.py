@@ -40,13 +40,13 @@ def replaced_file(path: Path) -> Iterator[BinaryIO]:
 
 def _open_aside(path: Path) -> tuple[BinaryIO, Path]:
     """A new file beside the path, under a name that no other process has, with the mode that the path is to have."""
-    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o666 & ~_umask()
+    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o666 & ~umask()
     handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".partial", dir=path.parent)
     os.fchmod(handle, mode)
     return os.fdopen(handle, "wb"), Path(name)
 
 
-def _umask() -> int:
+def umask() -> int:
     """The mode bits that this process withholds; reading them sets them, so they are set back."""
     mask = os.umask(0o077)
     os.umask(mask)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -14,6 +13,7 @@ from engine.errors import StoreError
 from engine.storage.connection import StoreSettings, store_errors
 from engine.storage.ownership import LOCK_FILE, Ownership
 from engine.storage.store import Store
+from engine.storage.whole_file import umask
 
 STORE_FILE = "store.duckdb"
 
@@ -30,7 +30,7 @@ def make_workspace(folder: Path, *, default_zone: str, created_at: datetime) -> 
         try:
             Store.create(aside / STORE_FILE, default_zone=default_zone, created_at=created_at).close()
             (aside / LOCK_FILE).touch()
-            aside.chmod(0o777 & ~_umask())
+            aside.chmod(0o777 & ~umask())
             aside.rename(folder)
         finally:
             rmtree(aside, ignore_errors=True)
@@ -64,10 +64,3 @@ def _clear(folder: Path) -> None:
     for path in folder.iterdir():
         if path.is_dir() and path.name.startswith((".import-", ".published-")):
             rmtree(path, ignore_errors=True)
-
-
-def _umask() -> int:
-    """The mode bits that this process withholds; reading them sets them, so they are set back."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
