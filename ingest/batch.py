@@ -6,8 +6,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import polars as pl
 import pyarrow as pa
@@ -18,6 +16,7 @@ from engine.execute.export import MEMBER_SCHEMA
 from engine.storage import Store, StoreSettings
 from engine.storage.interruption import run_interruptibly
 from engine.storage.loading import TimelineOrder
+from engine.storage.scratch_folder import scratch_folder
 from ingest.dataset import Dataset
 from ingest.load import DatasetReport, OnTable, load_dataset
 
@@ -79,8 +78,8 @@ def run_batch(
     """
     check_ids(segments)
     with (
-        TemporaryDirectory(prefix="populace-") as scratch,
-        Store.create(Path(scratch) / "run.duckdb", settings, default_zone=default_zone) as store,
+        scratch_folder("populace-") as scratch,
+        Store.create(scratch / "run.duckdb", settings, default_zone=default_zone) as store,
     ):
 
         def work() -> BatchResult:

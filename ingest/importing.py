@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from engine.storage import Store
 from engine.storage.interruption import run_interruptibly
 from engine.storage.loading import TimelineOrder
 from engine.storage.merging import MergedRows, merge
+from engine.storage.scratch_folder import scratch_folder
 from ingest.dataset import TABLES, Dataset
 from ingest.load import DatasetReport, OnTable, load_dataset
 
@@ -43,10 +42,10 @@ def import_dataset(
     KeyboardInterrupt. Nothing is changed then.
     """
     columns = {name: [column.name for column in table.columns] for name, table in TABLES.items() if table.partial}
-    with TemporaryDirectory(prefix=".import-", dir=store.path.parent) as scratch:
+    with scratch_folder(".import-", beside=store.path.parent) as scratch:
 
         def work() -> ImportReport:
-            with store.attached(Path(scratch) / "arrived.duckdb") as arrived:
+            with store.attached(scratch / "arrived.duckdb") as arrived:
                 read = load_dataset(
                     arrived, dataset, order=TimelineOrder.ARRIVAL, on_table=on_table, to_merge_into=store
                 )

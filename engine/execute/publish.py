@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import duckdb
 import pyarrow as pa
@@ -15,6 +14,7 @@ from engine.execute.memberships import Memberships, status_of, stored_membership
 from engine.storage import Store, StoreSettings
 from engine.storage.connection import open_database, store_errors
 from engine.storage.published_views import BASE, SEGMENT_VIEW_QUERY, VIEWS
+from engine.storage.scratch_folder import scratch_folder
 from engine.storage.segments import StoredSegment, stored_segments
 
 PUBLISHED = "published"
@@ -34,8 +34,8 @@ def published_file(store: Store) -> Path:
 
 def _publish(store: Store, path: Path) -> None:
     """Make the file aside and put it in its place; then the older ones go (who reads one of them reads on)."""
-    with store_errors(path), TemporaryDirectory(prefix=f".{PUBLISHED}-", dir=path.parent) as folder:
-        partial = Path(folder) / "partial.duckdb"
+    with store_errors(path), scratch_folder(f".{PUBLISHED}-", beside=path.parent) as folder:
+        partial = folder / "partial.duckdb"
         with store.held_still() as files:
             memberships, segments = stored_memberships(store), stored_segments(store)
             for file in files:

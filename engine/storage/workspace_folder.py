@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from shutil import rmtree
-from tempfile import mkdtemp
 
 from engine.errors import StoreError
 from engine.storage.connection import StoreSettings, store_errors
 from engine.storage.ownership import LOCK_FILE, Ownership
+from engine.storage.scratch_folder import scratch_folder
 from engine.storage.store import Store
 from engine.storage.whole_file import umask
 
@@ -26,14 +26,11 @@ def make_workspace(folder: Path, *, default_zone: str, created_at: datetime) -> 
         raise StoreError(f"{folder}: is there and not empty; name a new folder for the workspace")
     with store_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(mkdtemp(prefix=f".{folder.name[:100]}.", dir=folder.parent))
-        try:
+        with scratch_folder(f".{folder.name[:100]}.", beside=folder.parent) as aside:
             Store.create(aside / STORE_FILE, default_zone=default_zone, created_at=created_at).close()
             (aside / LOCK_FILE).touch()
             aside.chmod(0o777 & ~umask())
             aside.rename(folder)
-        finally:
-            rmtree(aside, ignore_errors=True)
 
 
 @contextmanager
