@@ -22,53 +22,94 @@ from typing import Literal
 from engine.definition import Segment, read_segment
 from engine.errors import (
     BadRowError,
+    BusyError,
     CallerError,
+    ClosedError,
     DatasetError,
     DefinitionError,
+    EventConflictError,
+    ExpiredTokenError,
+    FieldInUseError,
+    IdentityConflictError,
     InternalError,
+    InvalidTokenError,
+    InvalidValueError,
+    InvalidWriteError,
     NotComputedError,
     OutputError,
     PopulaceError,
+    PrivateListError,
     QueryFailedError,
     QueryLimitError,
     QueryRefusedError,
     SegmentsFileError,
+    SnapshotError,
     StoreError,
+    SubscriptionBlockedError,
+    SuppressedContactError,
     UnknownContactError,
+    UnknownCustomEventError,
+    UnknownCustomFieldError,
+    UnknownFieldError,
+    UnknownListError,
     UnknownSegmentError,
+    UnknownTagError,
 )
 from engine.storage import StoreSettings
+from engine.storage.snapshot import RestoreReport, restore_workspace
 from ingest.arguments import as_dataset, as_default_timezone, as_instant, as_segments
 from ingest.batch import BatchResult, run_batch
 from ingest.generator import GeneratedDataset, generate_dataset
 from ingest.segments_file import read_segments
 from ingest.workspace import Workspace
+from ingest.writes.write import Outcome, Written
 
 __all__ = [
     "BadRowError",
     "BatchResult",
+    "BusyError",
     "CallerError",
+    "ClosedError",
     "DatasetError",
     "DefinitionError",
+    "EventConflictError",
+    "ExpiredTokenError",
+    "FieldInUseError",
     "GeneratedDataset",
+    "IdentityConflictError",
     "InternalError",
+    "InvalidTokenError",
+    "InvalidValueError",
+    "InvalidWriteError",
     "NotComputedError",
+    "Outcome",
     "OutputError",
     "PopulaceError",
+    "PrivateListError",
     "QueryFailedError",
     "QueryLimitError",
     "QueryRefusedError",
     "Segment",
     "SegmentsFileError",
+    "SnapshotError",
     "StoreError",
+    "SubscriptionBlockedError",
+    "SuppressedContactError",
     "UnknownContactError",
+    "UnknownCustomEventError",
+    "UnknownCustomFieldError",
+    "UnknownFieldError",
+    "UnknownListError",
     "UnknownSegmentError",
+    "UnknownTagError",
     "Workspace",
+    "Written",
     "generate_dataset",
     "init",
     "open",
     "read_segment",
     "read_segments",
+    "restore",
     "run",
 ]
 
@@ -113,3 +154,11 @@ def open(path: str | Path, *, read_only: bool = False, memory_bytes: int | None 
     Raises: StoreError if it is no workspace, or another process holds it.
     """
     return Workspace.open(path, read_only=read_only, memory_bytes=memory_bytes)
+
+
+def restore(snapshot: str | Path, path: str | Path, *, memory_bytes: int | None = None) -> RestoreReport:
+    """Make a workspace in a new folder from a snapshot: as it was when the snapshot was written, whole or not at all.
+
+    Raises: SnapshotError if a file of it is missing or was changed, or a newer populace wrote it; StoreError.
+    """
+    return restore_workspace(Path(snapshot), Path(path), StoreSettings(memory_bytes=memory_bytes))

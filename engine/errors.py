@@ -71,12 +71,15 @@ class NotComputedError(CallerError):
         super().__init__(f"segment {segment_id!r} was not computed yet; {why}")
 
 
-class UnknownContactError(CallerError):
-    """A workspace has no contact of that e-mail."""
+_IDENTITY_WORDS = {"email": "e-mail", "external_id": "external id"}
 
-    def __init__(self, email: str) -> None:
-        self.email = email
-        super().__init__(f"no contact has the e-mail {shown(email)}")
+
+class UnknownContactError(CallerError):
+    """A workspace has no contact of that e-mail, or of another identity."""
+
+    def __init__(self, value: str, *, kind: str = "email") -> None:
+        self.kind, self.value = kind, value
+        super().__init__(f"no contact has the {_IDENTITY_WORDS.get(kind, kind)} {shown(value)}")
 
 
 class SegmentsFileError(CallerError):
@@ -109,6 +112,104 @@ class BadRowError(DatasetError):
         self.row, self.column, self.value, self.problem = row, column, value, problem
 
 
+class InvalidValueError(CallerError):
+    """A value of a write is not valid; `path` names where it stands in what was given."""
+
+    def __init__(self, path: str, value: object, problem: str) -> None:
+        self.path, self.value, self.problem = path, value, problem
+        super().__init__(f"{path}: {shown(value)} {problem}")
+
+
+class InvalidWriteError(CallerError):
+    """A write as a whole cannot be; `path` names where in what was given."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        self.path, self.problem = path, problem
+        super().__init__(f"{path}: {problem}")
+
+
+class SuppressedContactError(CallerError):
+    """A contact was deleted, and its e-mail must not come in again."""
+
+    def __init__(self, email: str) -> None:
+        self.email = email
+        super().__init__(f"{shown(email)} was deleted and is not to come in again; leave this contact out")
+
+
+class EventConflictError(CallerError):
+    """An event has the id of another one that says something else."""
+
+    def __init__(self, event_id: str) -> None:
+        self.event_id = event_id
+        super().__init__(f"event {shown(event_id)} is there already, and says something else; give this one its own id")
+
+
+class UnknownCustomEventError(CallerError):
+    """A workspace has no custom event of that name and external id."""
+
+    def __init__(self, event_name: str, external_id: str) -> None:
+        self.event_name, self.external_id = event_name, external_id
+        super().__init__(f"no custom event {shown(event_name)} has the external id {shown(external_id)}")
+
+
+class IdentityConflictError(CallerError):
+    """A write names identities of several contacts that may not be merged by them."""
+
+
+class PrivateListError(CallerError):
+    """A public form asks for a list that is not public."""
+
+    def __init__(self, list_id: str) -> None:
+        self.list_id = list_id
+        super().__init__(f"list {shown(list_id)} is private: no form may subscribe to it; save it with is_public first")
+
+
+class SubscriptionBlockedError(CallerError):
+    """A subscription was refused by its mailbox or its owner, and an application asks for it again."""
+
+    def __init__(self, contact: str, list_id: str, status: str) -> None:
+        self.list_id, self.status = list_id, status
+        super().__init__(
+            f"{shown(contact)} has {status} on list {shown(list_id)}, and stays so; "
+            "subscribe with force if you know that it is over"
+        )
+
+
+class UnknownTagError(CallerError):
+    """A workspace has no tag of that name."""
+
+    def __init__(self, name: str, *, known: Collection[str]) -> None:
+        self.name = name
+        hint = did_you_mean(name, known) if known else "there are none yet"
+        super().__init__(f"no tag is named {shown(name)}; {hint}")
+
+
+class UnknownCustomFieldError(CallerError):
+    """A workspace has no custom field of that key, or it was retired."""
+
+    def __init__(self, key: str, *, known: Collection[str]) -> None:
+        self.key = key
+        hint = did_you_mean(key, known) if known else "there are none; define one first"
+        super().__init__(f"no custom field has the key {shown(key)}; {hint}")
+
+
+class FieldInUseError(CallerError):
+    """A custom field cannot be retired: segments look at it."""
+
+    def __init__(self, key: str, segment_ids: Sequence[str]) -> None:
+        self.key, self.segment_ids = key, tuple(segment_ids)
+        names = ", ".join(repr(segment_id) for segment_id in segment_ids)
+        super().__init__(f"{shown(key)} is in use by {names}; change or delete what uses it first")
+
+
+class InvalidTokenError(CallerError):
+    """The token of a link was not made by this workspace, or for another purpose, or its contact is no more."""
+
+
+class ExpiredTokenError(InvalidTokenError):
+    """The token of a link is genuine, and too old."""
+
+
 # --- computing --------------------------------------------------------------------------------------------------------
 
 
@@ -121,6 +222,28 @@ class OutputError(CallerError):
 
 class StoreError(CallerError):
     """The place that holds the tables cannot be used: no room, no permission."""
+
+
+class SnapshotError(CallerError):
+    """A snapshot cannot be written where the caller asked, or cannot be restored."""
+
+    def __init__(self, path: Path | str, problem: str) -> None:
+        super().__init__(f"{path}: {problem}")
+
+
+class BusyError(StoreError):
+    """More writes wait than the workspace takes; nothing of this one was written."""
+
+    def __init__(self, waiting_count: int) -> None:
+        self.waiting_count = waiting_count
+        super().__init__(f"{waiting_count:,} writes wait already; try again in a moment, or write from fewer threads")
+
+
+class ClosedError(StoreError):
+    """The workspace was closed, or stopped, before the write was committed."""
+
+    def __init__(self) -> None:
+        super().__init__("the workspace is closed; open it again to write")
 
 
 class StepFailedError(InternalError):

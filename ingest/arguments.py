@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from engine.definition import Segment, checked_timezone
+from engine.definition.fields import CONTACT_FIELDS, FieldType
 from engine.definition.points import parsed_instant
 from engine.definition.tree import CONTACT_TIMEZONE
 from engine.errors import CallerError
+from engine.storage.custom_fields import CustomFieldType
 from ingest.dataset import Dataset, StopAtFirstBadRow, open_dataset
+from ingest.dataset.dataset import NO_CUSTOM_FIELDS
 from ingest.dataset.records import ExtraColumns
 from ingest.segments_file import read_segments
 
@@ -28,18 +31,27 @@ def as_instant(as_of: Instant) -> datetime:
     return instant.astimezone(UTC)
 
 
-def as_segments(segments: Segments, *, default_timezone: str) -> list[Segment]:
+def as_segments(
+    segments: Segments, *, default_timezone: str, fields: Mapping[str, FieldType] = CONTACT_FIELDS
+) -> list[Segment]:
     """A segments file, a folder of them, or segments as `read_segment` gives them. Raises: SegmentsFileError."""
     if isinstance(segments, str | Path):
-        return read_segments(Path(segments), default_timezone=default_timezone)
+        return read_segments(Path(segments), default_timezone=default_timezone, fields=fields)
     return list(segments)
 
 
-def as_dataset(dataset: str | Path | Dataset, *, extra_columns: ExtraColumns = "refuse") -> Dataset:
+def as_dataset(
+    dataset: str | Path | Dataset,
+    *,
+    extra_columns: ExtraColumns = "refuse",
+    custom_fields: Mapping[str, CustomFieldType] = NO_CUSTOM_FIELDS,
+) -> Dataset:
     """A dataset folder, whose first bad row ends its use, or an open dataset. Raises: DatasetError."""
     if isinstance(dataset, Dataset):
         return dataset
-    return open_dataset(Path(dataset), extra_columns=extra_columns, bad_rows=StopAtFirstBadRow())
+    return open_dataset(
+        Path(dataset), extra_columns=extra_columns, bad_rows=StopAtFirstBadRow(), custom_fields=custom_fields
+    )
 
 
 def as_default_timezone(timezone: str) -> str:

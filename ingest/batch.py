@@ -10,7 +10,8 @@ from datetime import datetime
 import polars as pl
 import pyarrow as pa
 
-from engine.definition import Segment, check_ids, check_lists_of
+from engine.definition import Segment, check_fields_of, check_ids, check_lists_of
+from engine.definition.fields import CONTACT_FIELDS
 from engine.execute import Evaluation, OnPlan, OnStep, evaluate
 from engine.execute.export import MEMBER_SCHEMA
 from engine.storage import Store, StoreSettings
@@ -77,6 +78,7 @@ def run_batch(
     StoreError when memory or disk do not suffice.
     """
     check_ids(segments)
+    check_fields_of(segments, CONTACT_FIELDS)
     with (
         scratch_folder("populace-") as scratch,
         Store.create(scratch / "run.duckdb", settings, default_zone=default_zone) as store,

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from engine.errors import DatasetError, shown
 from engine.storage import Store
+from engine.storage.custom_fields import fields_in_use, stored_fields
 from engine.storage.interruption import run_interruptibly
 from engine.storage.loading import TimelineOrder
 from engine.storage.merging import MergedRows, merge
 from engine.storage.scratch_folder import scratch_folder
-from ingest.dataset import TABLES, Dataset
+from ingest.dataset import Dataset
 from ingest.load import DatasetReport, OnTable, load_dataset
 
 
@@ -41,7 +43,10 @@ def import_dataset(
     Raises: DatasetError, BadRowError for what is wrong in a file; StoreError when memory or disk do not suffice;
     KeyboardInterrupt. Nothing is changed then.
     """
-    columns = {name: [column.name for column in table.columns] for name, table in TABLES.items() if table.partial}
+    columns = {
+        name: [column.name for column in table.columns] for name, table in dataset.known_tables.items() if table.partial
+    }
+    _check_fields(store, dataset)
     with scratch_folder(".import-", beside=store.path.parent) as scratch:
 
         def work() -> ImportReport:
@@ -51,9 +56,24 @@ def import_dataset(
                 )
                 if on_table is not None:
                     on_table("into the workspace")
-                merged = merge(store, arrived, columns=columns, ingested_at=ingested_at)
+                merged = merge(
+                    store,
+                    arrived,
+                    columns=columns,
+                    custom_fields=dataset.custom_fields,
+                    ingested_at=ingested_at,
+                )
             implied = {"lists"} if "subscriptions" in dataset.tables else set()
             shown = {name: rows for name, rows in merged.items() if name in {*dataset.tables, *implied}}
             return ImportReport(read, shown)
 
         return run_interruptibly(store, work)
+
+
+def _check_fields(store: Store, dataset: Dataset) -> None:
+    """Raises: DatasetError if the dataset was opened for custom fields that the store does not have, or no longer."""
+    with store.cursor() as cursor:
+        known = fields_in_use(stored_fields(cursor))
+    for key, kind in dataset.custom_fields.items():
+        if known.get(key) is not kind:
+            raise DatasetError("contacts", f"were opened with {shown(key)} as a {kind} field, which is not there")

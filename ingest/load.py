@@ -20,6 +20,7 @@ from engine.storage.loading import (
     order_timeline,
 )
 from engine.storage.merging import add_known_contacts, add_known_lists, prepare_arrivals
+from engine.storage.suppressed import drop_suppressed
 from ingest.dataset import Dataset
 
 OnTable = Callable[[str], None]
@@ -64,7 +65,7 @@ def load_dataset(
     lists_are_given = "lists" in dataset.tables
     keep_given = to_merge_into is not None
     if keep_given:
-        prepare_arrivals(store)
+        prepare_arrivals(store, dataset.custom_fields)
     loaders: dict[str, Callable[[pa.RecordBatchReader], LoadedRows]] = {
         "contacts": lambda batches: load_contacts(store, batches, keep_given=keep_given),
         "timeline": lambda batches: load_timeline(store, batches),
@@ -81,6 +82,7 @@ def load_dataset(
                 on_table(name)
             loaded[name] = _loaded(dataset, name, load)
         if to_merge_into is not None and name == "contacts":
+            drop_suppressed(to_merge_into, store)  # what is theirs then belongs to nobody, as a stranger's does
             add_known_contacts(store, to_merge_into)
         if to_merge_into is not None and name == "lists":
             add_known_lists(store, to_merge_into)

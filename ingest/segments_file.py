@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from engine.definition import Segment, read_segment
+from engine.definition.fields import CONTACT_FIELDS, FieldType
 from engine.errors import DefinitionError, SegmentsFileError, shown
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
 
 
-def read_segments(path: Path, *, default_timezone: str = "UTC") -> list[Segment]:
-    """The segments of a file or folder, in order of file name and position.
+def read_segments(
+    path: Path, *, default_timezone: str = "UTC", fields: Mapping[str, FieldType] = CONTACT_FIELDS
+) -> list[Segment]:
+    """The segments of a file or folder, in order of file name and position. `fields` are those that they may name.
 
     Raises: SegmentsFileError naming the file, the segment and the path of the node.
     """
@@ -22,7 +25,7 @@ def read_segments(path: Path, *, default_timezone: str = "UTC") -> list[Segment]
     for origin, document in _documents(path):
         label = f"segment {shown(document['id'])}" if isinstance(document, dict) and "id" in document else "segment"
         try:
-            segment = read_segment(document, default_timezone=default_timezone)
+            segment = read_segment(document, default_timezone=default_timezone, fields=fields)
         except DefinitionError as error:
             raise SegmentsFileError(f"{origin}: {label}: {error}") from error
         if segment.id in segments:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import polars as pl
 import pyarrow as pa
@@ -36,10 +36,22 @@ from engine.storage.segments import (
 )
 from engine.storage.workspace_folder import make_workspace, opened_workspace
 from ingest.arguments import Instant, Segments, as_dataset, as_default_timezone, as_instant, as_segments
+from ingest.contact_methods import ContactMethods
 from ingest.dataset import Dataset
 from ingest.dataset.column_types.email import contact_email
+from ingest.events import Events
+from ingest.fields import Fields
 from ingest.importing import ImportReport, import_dataset
+from ingest.keeping_methods import KeepingMethods
+from ingest.lists import Lists
 from ingest.load import OnTable
+from ingest.tags import Tags
+from ingest.writer import Clock, Writer, utc_now
+from ingest.writes.contact_document import read_contact
+from ingest.writes.upsert import Upsert
+from ingest.writes.write import Outcome, Write, Written
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +90,21 @@ class Preview:
     segments: tuple[SegmentPreview, ...]
 
 
-class Workspace:
+class Workspace(ContactMethods, KeepingMethods):
     """An open workspace. Close it, or use it in `with`.
 
-    It is held by this process alone while it is open, unless it was opened to be read only.
+    It is held by this process alone while it is open, unless it was opened to be read only. `clock` says when what is
+    written was written.
     """
 
-    def __init__(self, path: Path, store: Store, held: ExitStack) -> None:
+    def __init__(self, path: Path, store: Store, held: ExitStack, *, clock: Clock = utc_now) -> None:
         self.path = path
-        self._store, self._held = store, held
-        self._memberships: tuple[str, dict[str, Membership]] | None = None
+        self._store, self._held, self._clock = store, held, clock
+        self._writer = Writer(store, clock=clock)
+        held.callback(self._writer.close)
+        self.events, self.fields = Events(self._writer), Fields(self._writer)
+        self._lists, self._tags = Lists(store, self._writer), Tags(store, self._writer)
+        self._memberships: tuple[int, dict[str, Membership]] | None = None
 
     @classmethod
     def create(cls, path: str | Path, *, timezone: str = "UTC") -> None:
@@ -113,12 +130,42 @@ class Workspace:
         """The zone of segments and contacts that have none of their own."""
         return self._store.default_zone
 
+    @property
+    def lists(self) -> Lists:
+        """The lists, and who is on them."""
+        return self._lists
+
+    @property
+    def tags(self) -> Tags:
+        """The tags of contacts."""
+        return self._tags
+
     def import_dataset(self, dataset: str | Path | Dataset, *, on_table: OnTable | None = None) -> ImportReport:
         """Bring a dataset folder in, all of it or nothing; the same one once more changes nothing.
 
         Rules: see `ingest.importing.import_dataset`. Raises: DatasetError, BadRowError, StoreError.
         """
-        return import_dataset(self._store, as_dataset(dataset), ingested_at=datetime.now(UTC), on_table=on_table)
+        opened = as_dataset(dataset, custom_fields=self.fields.in_use)
+        return import_dataset(self._store, opened, ingested_at=self._clock(), on_table=on_table)
+
+    def upsert(self, contact: Mapping[str, object]) -> Outcome:
+        """Create a contact, or give a known one the values that are given; durable when it returns.
+
+        Keys: see `docs/contacts.md`. Raises: CallerError for a value that is not valid, BusyError.
+        """
+        return self._writer.write_one(Upsert(read_contact(contact, self._writer.custom_fields)))
+
+    def upsert_many(self, contacts: Sequence[Mapping[str, object]]) -> list[Written]:
+        """The same for many at once. Rows: one result per contact, in order; one that is not valid fails alone."""
+        return self._write_each(
+            lambda contact, path: Upsert(read_contact(contact, self._writer.custom_fields, path=path)),
+            contacts,
+            "contacts",
+        )
+
+    def _write_each(self, read: Callable[[T, str], Write], items: Sequence[T], name: str) -> list[Written]:
+        """Read and commit items; what is not valid fails alone."""
+        return self._writer.write_each(read, items, name)
 
     def apply(self, segments: Segments, *, dry_run: bool = False) -> list[AppliedSegment]:
         """Keep the segments of a file or folder, or as `read_segment` gives them: all of them, or none.
@@ -126,7 +173,7 @@ class Workspace:
         What is new or means something else becomes the next version; with `dry_run` nothing is stored.
         Raises: SegmentsFileError for a segment that is not valid, an id given twice, a list that is not there.
         """
-        read = as_segments(segments, default_timezone=self.timezone)
+        read = as_segments(segments, default_timezone=self.timezone, fields=self.fields.of_definitions)
         return apply_segments(self._store, read, applied_at=datetime.now(UTC), dry_run=dry_run)
 
     def segments(self) -> list[SegmentState]:
@@ -145,6 +192,7 @@ class Workspace:
         with self._store.transaction() as cursor:
             version = delete_segment(cursor, segment_id, deleted_at=now)
             forget_segment(cursor, segment_id, version=version, as_of=now)
+        self._store.membership_change_count += 1
 
     def recompute(self, as_of: Instant = None, *, on_step: OnStep | None = None) -> Recompute:
         """Compute all segments at one instant, and keep who is in and who entered and left, all or nothing.
@@ -185,7 +233,8 @@ class Workspace:
 
         Raises: SegmentsFileError for a segment that is not valid, an id given twice, a list that is not there.
         """
-        read, instant = as_segments(segments, default_timezone=self.timezone), as_instant(as_of)
+        read = as_segments(segments, default_timezone=self.timezone, fields=self.fields.of_definitions)
+        instant = as_instant(as_of)
         checked_segments(self._store, read)
 
         def work() -> Preview:
@@ -234,11 +283,11 @@ class Workspace:
         self._held.close()
 
     def _read_memberships(self) -> dict[str, Membership]:
-        """The stored memberships, read once for each generation."""
-        generation = self._store.generation()
-        if self._memberships is None or self._memberships[0] != generation:
-            self._memberships = (generation, stored_memberships(self._store))
-        return self._memberships[1]
+        """The stored memberships, read once after each change of them."""
+        change_count, read = self._store.membership_change_count, self._memberships
+        if read is None or read[0] != change_count:
+            read = self._memberships = (change_count, stored_memberships(self._store))
+        return read[1]
 
     def __enter__(self) -> Self:
         return self

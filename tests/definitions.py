@@ -14,16 +14,17 @@ def leaf(source: str, body: object) -> Json:
         "contact_lists": "contact_list",
         "contact_timeline": "contact_timeline",
         "custom_events_goals": "custom_events_goal",
+        "tag": "tag",
     }
     return {"kind": "leaf", "leaf": {"source": source, keys[source]: body}}
 
 
 def field(name: str, operator: str, *values: object, **more: object) -> Json:
-    """A condition on one contact field; numbers go into number_values, all else into string_values."""
-    numbers = bool(values) and not isinstance(values[0], str)
+    """A condition on one contact field; values go where those of their type belong."""
+    keys = {str: "string_values", bool: "boolean_values"}
     body: Json = {"field_name": name, "operator": operator, **more}
     if values:
-        body["number_values" if numbers else "string_values"] = list(values)
+        body[keys.get(type(values[0]), "number_values")] = list(values)
     return leaf("contacts", {"filters": [body]})
 
 
@@ -42,6 +43,11 @@ def goal(
     return leaf(
         "custom_events_goals", body | {"timeframe_operator": timeframe, "timeframe_values": list(values), **more}
     )
+
+
+def tagged(*tags: str, operator: str = "in") -> Json:
+    """A condition on tags."""
+    return leaf("tag", {"operator": operator, "tags": list(tags)})
 
 
 def on_list(list_id: str, status: str | None = None, operator: str = "in") -> Json:

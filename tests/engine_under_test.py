@@ -16,6 +16,7 @@ from engine.definition.points import parsed_instant
 from engine.execute import evaluate
 from engine.plan import Catalog
 from engine.storage import Store, StoreSettings
+from engine.storage.custom_fields import COLUMN_TYPES, CustomFieldType, add_column, definition_fields
 from engine.storage.loading import TimelineOrder
 from ingest.batch import BatchResult, run_batch
 from ingest.dataset import TABLES as DATASET_TABLES
@@ -35,6 +36,11 @@ def write_dataset(world: World, folder: Path) -> None:
             (folder / f"{table}.jsonl").write_bytes(b"".join(lines))
 
 
+def custom_fields_of(world: World) -> dict[str, CustomFieldType]:
+    """The custom fields of a world: rows with `key` and `type`."""
+    return {row["key"]: CustomFieldType(row["type"]) for row in world.get("custom_fields", ())}
+
+
 def run_world(segments: Sequence[Mapping[str, Any]], world: World, *, as_of: datetime | None = None) -> BatchResult:
     """Compute segments (wire format) over a world, at its own instant if no other is given."""
     with TemporaryDirectory() as folder:
@@ -48,10 +54,11 @@ def members_by_engine(
     segments: Sequence[Mapping[str, Any]], world: World, *, as_of: datetime | None = None
 ) -> dict[str, set[str]]:
     """Segment id -> e-mails of the members. Like `run_world`, but over one store that is emptied each time: faster."""
-    store = _emptied_store()
+    custom_fields = custom_fields_of(world)
+    store = _emptied_store(custom_fields)
     with TemporaryDirectory() as folder:
         write_dataset(world, Path(folder))
-        dataset = open_dataset(Path(folder), bad_rows=StopAtFirstBadRow())
+        dataset = open_dataset(Path(folder), bad_rows=StopAtFirstBadRow(), custom_fields=custom_fields)
         load_dataset(store, dataset, order=TimelineOrder.ARRIVAL)
     found = store.catalog()
     catalog = Catalog(lists=found.lists, zones={**found.zones, 0: _zone_of(world)})
@@ -72,16 +79,24 @@ def _store() -> Store:
     return Store.create(Path(":memory:"), StoreSettings(threads=1))
 
 
-def _emptied_store() -> Store:
+def _emptied_store(custom_fields: Mapping[str, CustomFieldType]) -> Store:
+    """The store without rows, and with columns for these fields; those of earlier worlds are still there."""
     store = _store()
     cursor = store.cursor()
+    columns = {row[0]: row[1] for row in cursor.execute("DESCRIBE contacts").fetchall()}
+    for key, kind in custom_fields.items():
+        if key not in columns:
+            add_column(cursor, key, kind)
+        else:
+            assert columns[key] == COLUMN_TYPES[kind], f"{key} was of another type in an earlier world"
     for table in TABLES:
         cursor.execute(f"DELETE FROM {table}")
     return store
 
 
 def _read(segments: Sequence[Mapping[str, Any]], world: World) -> list[Segment]:
-    return [read_segment(dict(segment), default_timezone=_zone_of(world)) for segment in segments]
+    fields = definition_fields(custom_fields_of(world))
+    return [read_segment(dict(segment), default_timezone=_zone_of(world), fields=fields) for segment in segments]
 
 
 def _zone_of(world: World) -> str:

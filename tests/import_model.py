@@ -42,8 +42,13 @@ class ImportModel:
             for row in dataset.get("subscriptions", ()):  # of strangers, too: the rows say which lists there are
                 self.lists.setdefault(row["list_id"], {"id": row["list_id"], "name": row["list_id"]})
         of_lists = [row for row in rows if row["list_id"] in self.lists]
+        refused = ("unsubscribed", "bounced", "complained")
         for key, row in _last(of_lists, lambda row: (row["email"], row["list_id"])).items():
-            self.subscriptions.setdefault(key, {}).update(row)
+            known = self.subscriptions.setdefault(key, {})
+            status = known.get("status")
+            known.update(row)
+            if status in refused:
+                known["status"] = status
 
     def _take_events(self, dataset: Mapping[str, Sequence[Row]]) -> None:
         arrived: Counter[tuple[Any, ...]] = Counter()

@@ -37,6 +37,11 @@ FIELDS_OF_TYPE = {
     "json": "custom_json_1 custom_json_2 custom_json_3 custom_json_4 custom_json_5",
 }
 FIELD_TYPES = {name: kind for kind, names in FIELDS_OF_TYPE.items() for name in names.split()}
+TYPE_OF_CUSTOM_FIELD = {
+    **dict.fromkeys(["text", "email", "url"], "string"),
+    **{kind: kind for kind in ("number", "date", "boolean", "json")},
+    "datetime": "time",
+}
 POSITIVE_OF = {
     "is_not_set": "is_set",
     "not_equals": "equals",
@@ -104,6 +109,8 @@ def node_members(node: Row, question: Question) -> set[str]:
                 return contact_members(leaf["contact"], question)
             case "contact_lists":
                 return contact_list_members(leaf["contact_list"], question)
+            case "tag":
+                return tag_members(leaf["tag"], question)
             case "contact_timeline":
                 return contact_timeline_members(leaf["contact_timeline"], question)
             case "custom_events_goals":
@@ -127,10 +134,11 @@ def node_members(node: Row, question: Question) -> set[str]:
 
 def contact_members(condition: Row, question: Question) -> set[str]:
     found = set(question.contacts)
+    custom = {row["key"]: TYPE_OF_CUSTOM_FIELD[row["type"]] for row in question.world.get("custom_fields") or []}
     for asked in condition["filters"]:
         for email, row in question.contacts.items():
             value = email if asked["field_name"] == "email" else row.get(asked["field_name"])
-            field_type = asked.get("field_type") or FIELD_TYPES[asked["field_name"]]
+            field_type = asked.get("field_type") or (FIELD_TYPES | custom)[asked["field_name"]]
             if not filter_holds(value, field_type, asked, email, question):
                 found.discard(email)
     return found
@@ -170,6 +178,10 @@ def value_of_type(value: object, field_type: str) -> object:
         return float(value) if is_number(value) else None
     if field_type == "time":
         return instant_of(value) if isinstance(value, str) else None
+    if field_type == "date":
+        return day_of(value) if isinstance(value, str) else None
+    if field_type == "boolean":
+        return value if isinstance(value, bool) else None
     return value
 
 
@@ -184,6 +196,10 @@ def positive_holds(value: object, test: str, asked: Row, email: str, question: Q
         return array_holds(value, asked)
     if isinstance(value, datetime):
         return instant_holds(value, test, asked["string_values"], email, question)
+    if isinstance(value, date):
+        return day_holds(value, test, asked["string_values"], email, question)
+    if isinstance(value, bool):
+        return value in asked["boolean_values"]  # nothing but equals is asked of a boolean
     if isinstance(value, str):
         return string_holds(value, test, asked["string_values"])
     numbers = [float(number) for number in asked["number_values"]]
@@ -241,6 +257,29 @@ def instant_holds(instant: datetime, test: str, asked_values: list[str], email: 
         return first_side >= 0 and last_side <= 0
     (side,) = sides
     return COMPARISONS[test](side, 0)
+
+
+def day_holds(day: date, test: str, asked_values: list[str], email: str, question: Question) -> bool:
+    """Whether a day of the calendar is where an operator wants it. Only its distance from today needs a zone."""
+    if test == "in_the_last_days":
+        days_ago = (question.as_of.astimezone(zone_of(email, question)).date() - day).days
+        return 0 <= days_ago < int(asked_values[0])
+    asked_days = [date.fromisoformat(asked) for asked in asked_values]
+    if test == "equals":
+        return day in asked_days
+    if test == "in_date_range":
+        first, last = asked_days
+        return first <= day <= last
+    (asked_day,) = asked_days
+    return COMPARISONS[test](day, asked_day)
+
+
+def day_of(text: str) -> date | None:
+    """The day that a text such as 2026-05-01 names; None when it names none."""
+    try:
+        return date.fromisoformat(text) if DATE_TEXT.fullmatch(text) else None
+    except ValueError:
+        return None
 
 
 def side_of(instant: datetime, asked: str, zone: ZoneInfo) -> int:
@@ -444,6 +483,14 @@ def to_nine_decimals(value: Fraction) -> Fraction:
     """The nearest of the values with nine decimals; of two as near, the one further from zero."""
     size = floor(abs(value) * 10**9 + Fraction(1, 2))
     return Fraction(size if value > 0 else -size, 10**9)
+
+
+def tag_members(condition: Row, question: Question) -> set[str]:
+    found = set()
+    for email, row in question.contacts.items():
+        if any(tag in condition["tags"] for tag in row.get("tags") or []):
+            found.add(email)
+    return set(question.contacts) - found if condition.get("operator") == "not_in" else found
 
 
 def contact_list_members(condition: Row, question: Question) -> set[str]:

@@ -56,14 +56,26 @@ STRING_GROUPS = [
 NUMBER_GROUPS = [[1, 0, -0.0], [2.5, -3, 1e300], [0.3, 0.1, 0.2, 0.1 + 0.2], [2.0**53, 2**53 + 1, 1]]
 GOAL_VALUES = [0.1, 0.2, 0.3, 99.5, 0, 10, -5, 0.0000000005, 0.0000000015, 33.333333333]
 STRING_FIELDS = [
-    *("country", "external_id", "first_name", "last_name", "phone", "language", "job_title"),
+    # Not country, language and phone: files bring these into one spelling.
+    *("external_id", "first_name", "last_name", "job_title", "custom_string_2", "custom_string_3", "custom_string_4"),
     *("address_line_1", "address_line_2", "state", "postcode", "custom_string_1"),
     *("custom_string_2", "custom_string_3", "custom_string_4", "custom_string_5"),
+    *("select", "select"),
 ]
-NUMBER_FIELDS = ["lifetime_value", "orders_count", *(f"custom_number_{i}" for i in range(1, 6))]
+# Keys that are words of SQL, and one of each way in which values compare.
+CUSTOM_FIELDS = {
+    "group": "boolean",
+    "order": "date",
+    "select": "text",
+    "limit": "number",
+    "end": "datetime",
+    "all": "json",
+}
+NUMBER_FIELDS = ["lifetime_value", "orders_count", *(f"custom_number_{i}" for i in range(1, 6)), "limit"]
 TIME_FIELDS = ["last_order_at", "created_at", "updated_at"]
-TIME_FIELDS += [f"custom_datetime_{i}" for i in range(1, 6)]
-JSON_FIELDS = [f"custom_json_{i}" for i in range(1, 6)]
+TIME_FIELDS += [*(f"custom_datetime_{i}" for i in range(1, 6)), "end"]
+JSON_FIELDS = [*(f"custom_json_{i}" for i in range(1, 6)), "all"]
+TAGS = ["vip", "VIP", "Zo\u00eb", "Zoe\u0308", "new"]
 JSON_KEYS = [
     *("plan", "tags", "0", "1", "0", "1", "01", "-1", "#", "*", "a.b", "$", "$.x", "[0]", "two words"),
     *('say "hi"', "it's", "back\\slash", "\u65e5\u672c", "18446744073709551616"),
@@ -74,11 +86,17 @@ NOT_INSTANTS = [
     *("2026-06-01T23:59:60Z", "2026-06-01T12:60:00Z", "2026-06-01T12:00:00.Z", "infinity"),
     *(" 2026-06-01T12:00:00Z", "2026-06-01T12:00:00Z\n", "\uff12026-06-01T12:00:00Z", "now"),
 ]
+NOT_DATES = [
+    *("2026-02-30", "0000-01-01", "2026-6-1", "2026-06-01T00:00:00Z", " 2026-06-01", "2026-06-01\n", "20260601"),
+    *("infinity", "epoch", "-2026-06-01", "12026-06-01", "\uff12026-06-01", "2026-06-01 (BC)"),
+]
 FAR_INSTANTS = ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "1969-12-31T23:59:59.5Z"]
 ODD_BY_TYPE: dict[str, list[Any]] = {
     "string": [1, True, None, ["US"], {"0": "US"}, 2.5],
     "number": [True, False, "1", "2.5", None, [1]],
     "time": [*NOT_INSTANTS, *FAR_INSTANTS],
+    "boolean": ["true", "false", 1, 0, None, [True], "t"],
+    "date": [*NOT_DATES, "0001-01-01", "9999-12-31", None],
     "json": [None, [], {}, True, [["US"]], [1, "1", None, True]],
 }
 KINDS = ["open_email", "click_email", "insert_message_history", "list.subscribed"]
@@ -96,6 +114,8 @@ OPERATORS_BY_TYPE = {
     "string": [*ORDERED, *CONTAINS],
     "number": ORDERED,
     "time": [*ORDERED, *RANGES * 2, "before_date", "after_date", "in_the_last_days"],
+    "boolean": [*ANY_TYPE, *["equals", "not_equals"] * 2],
+    "date": [*ORDERED, *RANGES * 2, "before_date", "after_date", *["in_the_last_days"] * 8],
     "json": [*ORDERED, *CONTAINS, *["in_array"] * 4],
 }
 
@@ -108,6 +128,7 @@ class Palette:
     zones: list[str]
     instants: list[datetime]
     dates: list[str]
+    near_dates: list[str]
     days: list[str]
     strings: list[str]
     numbers: list[float]
@@ -120,9 +141,10 @@ class Palette:
     property_names: list[str]
     goal_types: list[str]
     statuses: list[str]
+    tags: list[str]
 
 
-TAPES = st.binary(min_size=1024, max_size=1024)
+TAPES = st.binary(min_size=1048, max_size=1048)
 
 
 class Dice:
@@ -173,7 +195,7 @@ def world_and_segments() -> SearchStrategy[tuple[Row, list[Row]]]:
 
 def world_and_segments_of(tape: bytes) -> tuple[Row, list[Row]]:
     dice = Dice(tape)
-    (palette_dice,) = dice.parts(48, [1])
+    (palette_dice,) = dice.parts(72, [1])
     palette = palette_of(palette_dice)
     leaves = [leaf_of(part, palette) for part in dice.parts(32, [1, 2, 3, 4, 5, 6])]
     segments = [
@@ -193,22 +215,26 @@ def palette_of(dice: Dice) -> Palette:
     noon = datetime.combine(focus + DAY, time(12), UTC)
     as_of = near(dice, [noon, *midnights(focus + DAY, zones), *midnights(focus, zones)])
     local_as_of = as_of.astimezone(ZoneInfo(zones[0]))
-    dates = dice.some([focus, focus - DAY, focus + DAY, local_as_of.date()], [1, 2, 3])
+    today = local_as_of.date()
+    dates = dice.some([focus, focus - DAY, focus + DAY, today], [1, 2, 3])
     return Palette(
         as_of=rfc_3339(dice.choice([as_of, as_of, as_of.astimezone(EAST)])),
         zones=zones,
         instants=some_instants(dice, as_of, days, dates, zones),
         dates=[day.isoformat() for day in dates] + dice.choice([[], [], [], ["0001-01-01"], ["9999-12-31"]]),
+        near_dates=[str(today - ago * DAY) for count in days for ago in (count, count - 1, 0, -1)],
         days=[str(count) for count in days] + dice.choice([[], [], [], ["999999999"]]),
         strings=dice.choice(STRING_GROUPS),
         numbers=dice.choice(NUMBER_GROUPS),
-        json_type=dice.choice(["string", "number", "time", "json"]),
+        json_type=dice.choice(["string", "number", "time", "json", "boolean", "date", "json"]),
         goal_values=dice.some(GOAL_VALUES, [1, 2, 3]),
         fields_by_type={
             "string": [*dice.some(STRING_FIELDS, [1]) * 3, "timezone", "email"],
             "number": dice.some(NUMBER_FIELDS, [1]),
             "time": dice.some(TIME_FIELDS, [1]),
             "json": dice.some(JSON_FIELDS, [1]),
+            "boolean": ["group"],
+            "date": ["order"],
         },
         kinds=dice.some(KINDS, [1, 1, 2]),
         event_name=dice.choice(EVENT_NAMES),
@@ -216,6 +242,7 @@ def palette_of(dice: Dice) -> Palette:
         property_names=dice.some(JSON_KEYS, [1, 1, 2]),
         goal_types=dice.some(GOAL_TYPES, [1, 1, 2]),
         statuses=dice.some(STATUSES, [2, 3]),
+        tags=dice.some(TAGS, [2, 3]),
     )
 
 
@@ -277,6 +304,7 @@ def world_of(dice: Dice, palette: Palette) -> Row:
     return {
         "as_of": palette.as_of,
         "timezone": dice.choice(palette.zones),
+        "custom_fields": [{"key": key, "type": kind} for key, kind in CUSTOM_FIELDS.items()],
         # The fifth contact is another row of the first one.
         "contacts": [
             contact_row(part, palette, email) for email, part in zip([*emails, EMAILS[0]], contact_parts, strict=False)
@@ -314,6 +342,11 @@ def contact_row(dice: Dice, palette: Palette, email: str) -> Row:
         row[field_name] = row_instant(dice, palette)
     for field_name in palette.fields_by_type["json"]:
         row[field_name] = document(dice, palette)
+    for field_name in palette.fields_by_type["boolean"]:
+        row[field_name] = dice.choice([True, False])
+    for field_name in palette.fields_by_type["date"]:
+        row[field_name] = dice.choice([*palette.near_dates, *palette.dates])
+    row["tags"] = dice.some(palette.tags, [1, 0, 2])
     row["timezone"] = dice.choice([*palette.zones * 3, "", "Mars/Olympus", "europe/paris"])
     return with_gaps(dice, row, list(row)) | {"email": spelled_email(dice, email)}
 
@@ -401,6 +434,10 @@ def json_scalar(dice: Dice, palette: Palette) -> Any:
             return dice.choice(palette.numbers)
         case "time":
             return spelled_instant(dice, palette)
+        case "boolean":
+            return dice.choice([True, False])
+        case "date":
+            return dice.choice([*palette.near_dates, *palette.dates])
         case "odd":
             return dice.choice(ODD_BY_TYPE[palette.json_type])
         case _:
@@ -429,9 +466,11 @@ def tree_of(dice: Dice, leaves: list[Row], depth: int) -> Row:
 
 def leaf_of(dice: Dice, palette: Palette) -> Row:
     leaf: Row = {}
-    match dice.choice(["contacts"] * 4 + ["lists"] + ["timeline"] * 4 + ["goals"] * 3):
+    match dice.choice(["contacts"] * 5 + ["lists", "tag"] + ["timeline"] * 4 + ["goals"] * 3):
         case "lists":
             leaf = {"source": "contact_lists", "contact_list": list_condition(dice, palette)}
+        case "tag":
+            leaf = {"source": "tag", "tag": tag_condition(dice, palette)}
         case "contacts":
             filters = [contact_filter(dice, palette) for _ in range(dice.choice([1, 1, 1, 2]))]
             leaf = {"source": "contacts", "contact": {"filters": filters}}
@@ -445,7 +484,7 @@ def leaf_of(dice: Dice, palette: Palette) -> Row:
 
 
 def contact_filter(dice: Dice, palette: Palette) -> Row:
-    own_type = dice.choice(list(palette.fields_by_type))
+    own_type = dice.choice([*palette.fields_by_type, "date", "json", "json"])
     field_name = dice.choice(palette.fields_by_type[own_type])
     asked: Row = {"field_name": field_name}
     field_type = own_type
@@ -466,7 +505,7 @@ def property_filter(dice: Dice, palette: Palette) -> Row:
 
 
 def json_type(dice: Dice, palette: Palette) -> str:
-    return dice.choice([*[palette.json_type] * 4, "string", "number", "time", "json"])
+    return dice.choice([*[palette.json_type] * 4, "string", "number", "time", "json", "boolean", "date"])
 
 
 def json_path(dice: Dice, palette: Palette) -> Row:
@@ -478,12 +517,18 @@ def field_test(dice: Dice, palette: Palette, field_type: str, strings: list[str]
     operator = dice.choice(OPERATORS_BY_TYPE[field_type])
     test: Row = {"operator": operator}
     sizes = [1, 1, 2, 3] if operator in SEVERAL_VALUES else [1]
-    keys = ["number_values"] if field_type == "number" else ["string_values"]
+    keys = [{"number": "number_values", "boolean": "boolean_values"}.get(field_type, "string_values")]
     if operator == "in_array":
         keys = dice.choice([["string_values"], ["number_values"], ["string_values", "number_values"]])
     for key in keys if operator not in ANY_TYPE else []:
         if key == "number_values":
             test[key] = [dice.choice(palette.numbers) for _ in range(dice.choice(sizes))]
+        elif key == "boolean_values":
+            test[key] = [dice.choice([True, False]) for _ in range(dice.choice(sizes))]
+        elif field_type == "date" and operator != "in_the_last_days":
+            count = 2 if operator.endswith("in_date_range") else dice.choice(sizes)
+            asked_dates = [dice.choice([*palette.dates, *palette.near_dates]) for _ in range(count)]
+            test[key] = sorted(asked_dates)
         elif operator.endswith("in_date_range"):
             test[key] = asked_range(dice, palette)
         elif operator == "in_the_last_days":
@@ -564,6 +609,11 @@ def asked_goal_values(palette: Palette) -> list[float]:
     misses = [0.300000001, 0.000000002, 1e19, -1]
     asked = [0, 1, 2, 3, *palette.goal_values * 3, *map(float, [*sums, *means]), *misses]
     return [round(value, 9) for value in asked]
+
+
+def tag_condition(dice: Dice, palette: Palette) -> Row:
+    operator: Row = dice.choice([{"operator": "in"}, {"operator": "not_in"}, {}])
+    return {**operator, "tags": [dice.choice([*palette.tags, "nobody's"]) for _ in range(dice.choice([1, 2, 3]))]}
 
 
 def list_condition(dice: Dice, palette: Palette) -> Row:

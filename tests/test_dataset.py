@@ -271,6 +271,7 @@ def test_contacts_have_the_fields_of_the_design() -> None:
     expected |= {"last_order_at": "timestamp[us]"} | {f"custom_datetime_{n}": "timestamp[us]" for n in range(1, 6)}
     expected |= {"created_at": "timestamp[us]", "updated_at": "timestamp[us]"}
     expected |= {f"custom_json_{n}": "large_string" for n in range(1, 6)}
+    expected |= {"profile": "large_string"}  # free keys
     expected |= {"tags": "large_list<item: large_string>"}
     fields = list(TABLES["contacts"].schema)
     before = [("row_number", "int64"), ("given", "large_string")]

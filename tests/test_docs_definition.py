@@ -17,10 +17,11 @@ from engine.definition.segment import MAX_COLOR_CHARACTERS, MAX_CONDITIONS, MAX_
 from engine.definition.sources import SOURCES
 from engine.definition.vocabulary import GOAL_VALUE_DECIMALS, MAX_TEXT_CHARACTERS
 from engine.errors import DefinitionError, SegmentsFileError
+from engine.storage.custom_fields import definition_fields
 from ingest.segments_file import MAX_FILE_BYTES, read_segments
 from tests import reference
-from tests.definitions import branch, events, field, goal, on_list, segment
-from tests.engine_under_test import TABLES, members_by_engine
+from tests.definitions import branch, events, field, goal, on_list, segment, tagged
+from tests.engine_under_test import TABLES, custom_fields_of, members_by_engine
 
 PAGE = (Path(__file__).parents[1] / "docs" / "definition.md").read_text("utf-8")
 Json = dict[str, Any]
@@ -64,12 +65,15 @@ def _world() -> Json:
     for block in BLOCKS:
         if block.info.startswith("json world "):
             rows[block.info.removeprefix("json world ")] = [json.loads(line) for line in block.text.split("\n")]
-    assert sorted(rows) == sorted(TABLES)
+    values = {row["email"]: row for row in rows.pop("custom_values")}
+    rows["contacts"] = [row | values.get(row["email"], {}) for row in rows["contacts"]]
+    assert sorted(rows) == sorted([*TABLES, "custom_fields"])
     (as_of,) = re.findall(r"^`as_of` is `([^`]+)`", PAGE, re.MULTILINE)
     return {"as_of": as_of, "timezone": "UTC", **rows}
 
 
 WORLD = _world()
+FIELDS = definition_fields(custom_fields_of(WORLD))
 NAMES = {row["email"]: row["email"].removesuffix("@x.example") for row in WORLD["contacts"]}
 
 
@@ -107,7 +111,7 @@ def test_an_example_has_the_members_that_the_page_names(name: str, members: Mapp
 def test_the_page_has_the_examples_that_its_reader_expects() -> None:
     assert len(EXAMPLES) > 100
     assert {block.info for block in BLOCKS} - {"json", "json file", "json refused", "text"} == {
-        f"json world {table}" for table in TABLES
+        f"json world {table}" for table in (*TABLES, "custom_fields", "custom_values")
     }
 
 
@@ -117,7 +121,7 @@ def test_the_page_has_the_examples_that_its_reader_expects() -> None:
 def _words_taken(tree: Json, key: str) -> set[str]:
     """The words that the engine takes for a key, as its message says when the tree holds a `?` there."""
     with pytest.raises(DefinitionError) as caught:
-        read_segment(segment(tree))
+        read_segment(segment(tree), fields=FIELDS)
     path, _, said = str(caught.value).partition(": ")
     assert path.endswith(f".{key}")
     return set(re.split(r", | or ", said.removeprefix("is '?'; it must be ")))
@@ -149,7 +153,7 @@ COUNTS = CONDITIONS["contact_timeline"]
 GOALS = CONDITIONS["custom_events_goals"]
 FIELD_FILTERS = [asked for contact in CONDITIONS["contacts"] for asked in contact["filters"]]
 EVENT_FILTERS = [asked for count in COUNTS for asked in count.get("filters", [])]
-FIELD_OF_TYPE = {own: name for name, own in CONTACT_FIELDS.items()}
+FIELD_OF_TYPE = {own: name for name, own in FIELDS.items()}
 
 
 def _operators_shown(own: FieldType) -> set[str]:
@@ -157,14 +161,14 @@ def _operators_shown(own: FieldType) -> set[str]:
     return {
         asked["operator"]
         for asked in FIELD_FILTERS
-        if CONTACT_FIELDS[asked["field_name"]] is own and asked.get("field_type", own) == own
+        if FIELDS[asked["field_name"]] is own and asked.get("field_type", own) == own
     }
 
 
 @pytest.mark.parametrize("own", list(FieldType))
 def test_every_operator_of_a_type_has_an_example(own: FieldType) -> None:
     taken = _words_taken(field(FIELD_OF_TYPE[own], "?"), "operator")
-    assert len(taken) > 5
+    assert len(taken) > 3
     assert _operators_shown(own) == taken
 
 
@@ -178,6 +182,7 @@ def test_every_operator_of_a_type_has_an_example(own: FieldType) -> None:
         ),
         ("source", {"kind": "leaf", "leaf": {"source": "?"}}, CONDITIONS),
         ("operator", on_list("news", operator="?"), [asked["operator"] for asked in CONDITIONS["contact_lists"]]),
+        ("operator", tagged("vip", operator="?"), [asked.get("operator", "in") for asked in CONDITIONS["tag"]]),
         ("count_operator", events("k", "?", 1), [count["count_operator"] for count in COUNTS]),
         (
             "timeframe_operator",
@@ -187,7 +192,7 @@ def test_every_operator_of_a_type_has_an_example(own: FieldType) -> None:
         ("aggregate_operator", goal("?", "gte", 1), [asked["aggregate_operator"] for asked in GOALS]),
         ("operator", goal("sum", "?", 1), [asked["operator"] for asked in GOALS]),
     ],
-    ids=["branch", "source", "list", "count", "timeframe", "aggregate", "goal"],
+    ids=["branch", "source", "list", "tag", "count", "timeframe", "aggregate", "goal"],
 )
 def test_every_word_of_a_key_has_an_example(key: str, tree: Json, shown: list[str]) -> None:
     assert set(shown) == _words_taken(tree, key)
@@ -217,7 +222,7 @@ def test_the_readings_of_a_value_in_json_and_what_is_optional_have_examples() ->
 )
 def test_an_operator_on_times_is_shown_with_dates_and_with_instants(operator: str) -> None:
     filters = [asked for asked in FIELD_FILTERS if asked["operator"] == operator]
-    times = [asked for asked in filters if CONTACT_FIELDS[asked["field_name"]] is FieldType.TIME]
+    times = [asked for asked in filters if FIELDS[asked["field_name"]] is FieldType.TIME]
     assert {"T" in asked["string_values"][0] for asked in times} == {True, False}
 
 

@@ -47,7 +47,7 @@ DATASETS = st.fixed_dictionaries(
             {"id": LISTS, "name": st.sampled_from(["A", "B"])}, {"is_public": st.booleans(), "deleted_at": INSTANTS}
         ),
         "subscriptions": _rows(
-            {"email": EMAILS, "list_id": LISTS, "status": st.sampled_from(["active", "unsubscribed"])},
+            {"email": EMAILS, "list_id": LISTS, "status": st.sampled_from(["active", "unsubscribed", "bounced"])},
             {"created_at": INSTANTS},
         ),
         "timeline": _rows(
@@ -101,7 +101,7 @@ def _rows_of(store: Store) -> dict[str, Counter[tuple[Any, ...]]]:
         "LEFT JOIN zones AS z USING (zone_id)",
         "lists": "SELECT id, name, is_public, deleted_at FROM lists",
         "subscriptions": f"SELECT c.email, list_id, status, t.created_at FROM subscriptions AS t {of_contact}",
-        "timeline": f"SELECT c.email, {events} FROM timeline AS t {of_contact}",
+        "timeline": f"SELECT c.email, {events} FROM timeline AS t {of_contact} WHERE t.changes IS NULL",
         "custom_events": "SELECT event_name, t.external_id, occurred_at, c.email, goal_type, goal_value, deleted_at, "
         f"superseded_at FROM custom_events AS t {of_contact}",
     }
@@ -168,5 +168,5 @@ def _check_books(store: Store) -> None:
     cursor = store.cursor()
     contacts = cursor.execute("SELECT contact_id, email FROM contacts ORDER BY contact_id").fetchall()
     assert [contact_id for contact_id, _ in contacts] == list(range(len(contacts)))
-    identities = cursor.execute("SELECT contact_id, email FROM identities ORDER BY contact_id").fetchall()
-    assert identities == contacts
+    identities = cursor.execute("SELECT contact_id, identity FROM identities ORDER BY contact_id").fetchall()
+    assert identities == [(contact_id, f"email:{email}") for contact_id, email in contacts]

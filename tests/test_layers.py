@@ -24,6 +24,7 @@ HOMES = {
     "sqlglot": ("engine.compile",),
     "duckdb": ("engine.storage", "engine.execute"),
     "fastapi": ("api",),
+    "itsdangerous": ("ingest",),
     "typer": ("api",),
     "rich": ("api",),
 }

@@ -216,8 +216,11 @@ def test_after_any_steps_members_are_those_of_the_reference_and_transitions_add_
         for name, rows in (("data", world), ("more data", other_world)):
             (Path(scratch) / name).mkdir()
             write_dataset(rows, Path(scratch) / name)
+        for field in world["custom_fields"]:
+            workspace.fields.define(**field)
         workspace.import_dataset(Path(scratch) / "data")
-        read = [populace.read_segment(dict(item), default_timezone=zone) for item in segments]
+        fields = workspace.fields.of_definitions
+        read = [populace.read_segment(dict(item), default_timezone=zone, fields=fields) for item in segments]
         workspace.apply(read[:1])
         for step in steps:
             match step:

@@ -542,12 +542,15 @@ def test_the_strategies_make_every_source_operator_timeframe_and_zone() -> None:
     texts = ["contains", "not_contains"]
     timeframes = ["absent", None, "", "anytime", "in_the_last_days", "in_date_range", "before_date", "after_date"]
     operators_by_type = {"string": common + texts, "number": common, "time": common + times}
+    operators_by_type["boolean"] = ["equals", "not_equals", "is_set", "is_not_set"]
+    operators_by_type["date"] = common + times
     operators_by_type["json"] = [*common, *texts, "in_array"]
     expected: dict[str, list[Any]] = {
         "timezone": [None, "contact", *ZONE_NAMES],
         "branch": ["and", "or", "not", "leaf"],
         "depth": [0, 1, 2, 3, 4],
-        "source": ["contacts", "contact_lists", "contact_timeline", "custom_events_goals"],
+        "source": ["contacts", "contact_lists", "tag", "contact_timeline", "custom_events_goals"],
+        "tag operator": ["absent", "in", "not_in"],
         "contact_lists operator": ["absent", "", "in", "not_in"],
         "contact_timeline count_operator": ["at_least", "at_most", "exactly"],
         "contact_timeline timeframe_operator": timeframes,

@@ -26,6 +26,14 @@ out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 
+class StoppedHalfwayError(SystemExit):
+    """The caller stopped a command that had done part of its work; `words` say what stays."""
+
+    def __init__(self, words: str) -> None:
+        self.words = words
+        super().__init__(EXIT_INTERRUPTED)
+
+
 def print_table(table: Table) -> None:
     """The table with every character of its cells: folded to fit a terminal, in one line each everywhere else."""
     for column in table.columns:
@@ -58,6 +66,9 @@ def exit_code_of(run: Callable[[], None]) -> int:
             err.print(escape(error.sql), soft_wrap=True)
         err.print("This is a bug of populace: please report it with the lines above.")
         return EXIT_OUR_FAULT
+    except StoppedHalfwayError as end:
+        err.print(end.words)
+        return EXIT_INTERRUPTED
     except (KeyboardInterrupt, SystemExit) as end:
         if isinstance(end, SystemExit) and end.code != EXIT_INTERRUPTED:
             raise

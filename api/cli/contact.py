@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 
 import typer
@@ -58,12 +58,17 @@ def _in_words(value: object) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
+def _plain(value: object) -> object:
+    """The value of a field as JSON has it."""
+    if isinstance(value, datetime):
+        return shown_instant(value)
+    return value.isoformat() if isinstance(value, date) else value
+
+
 def _as_json(card: ContactCard) -> dict[str, object]:
     return {
         "email": card.email,
-        "profile": {
-            name: shown_instant(value) if isinstance(value, datetime) else value for name, value in card.profile.items()
-        },
+        "profile": {name: _plain(value) for name, value in card.profile.items()},
         "tags": card.tags,
         "lists": [
             {

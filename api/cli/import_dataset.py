@@ -51,7 +51,13 @@ def import_dataset(
         opened = stack.enter_context(Workspace.open(workspace, memory_bytes=memory_bytes(memory_limit)))
         aside = stack.enter_context(BadRowsFile(bad_rows)) if bad_rows else StopAtFirstBadRow()
         shown = stack.enter_context(RunProgress.on_terminal(quiet=quiet or as_json))
-        folder = open_dataset(dataset, extra_columns=extra_columns, bad_rows=aside, on_progress=shown.on_bytes)
+        folder = open_dataset(
+            dataset,
+            extra_columns=extra_columns,
+            bad_rows=aside,
+            on_progress=shown.on_bytes,
+            custom_fields=opened.fields.in_use,
+        )
         shown.total_bytes = folder.total_bytes
         report = opened.import_dataset(folder, on_table=shown.on_table)
         finish_undisturbed()

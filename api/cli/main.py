@@ -8,18 +8,27 @@ from typing import Annotated
 
 import typer
 
+from api.cli.check import check
+from api.cli.compact import compact
 from api.cli.console import exit_code_of, finish_undisturbed, out
 from api.cli.contact import contact
+from api.cli.contact_writes import change, upsert
 from api.cli.demo import demo
+from api.cli.events import record
+from api.cli.fields import fields
 from api.cli.generate import generate
 from api.cli.import_dataset import import_dataset
 from api.cli.init import init
+from api.cli.lists import lists
 from api.cli.members import members
 from api.cli.preview import preview
+from api.cli.privacy import delete, export, suppressed
 from api.cli.recompute import recompute
 from api.cli.run import run
 from api.cli.segments import segments
+from api.cli.snapshot import restore, snapshot
 from api.cli.sql import sql
+from api.cli.tags import tags
 
 app = typer.Typer(
     name="populace",
@@ -50,18 +59,32 @@ def populace(
 
 
 _TRY, _FILES, _WORKSPACE = "Try it", "Files in, members out", "Workspaces: data and segments that stay"
+_KEEPING = "Workspaces: safe and sound"
 
 app.command(rich_help_panel=_TRY)(demo)
 app.command(rich_help_panel=_TRY)(generate)
 app.command(rich_help_panel=_FILES)(run)
 app.command(rich_help_panel=_WORKSPACE)(init)
 app.command("import", rich_help_panel=_WORKSPACE)(import_dataset)
+app.command(rich_help_panel=_WORKSPACE)(upsert)
+app.command(rich_help_panel=_WORKSPACE)(change)
+app.command(rich_help_panel=_WORKSPACE)(record)
 app.add_typer(segments, name="segments", rich_help_panel=_WORKSPACE)
+app.add_typer(fields, name="fields", rich_help_panel=_WORKSPACE)
+app.add_typer(lists, name="lists", rich_help_panel=_WORKSPACE)
+app.add_typer(tags, name="tags", rich_help_panel=_WORKSPACE)
 app.command(rich_help_panel=_WORKSPACE)(recompute)
 app.command(rich_help_panel=_WORKSPACE)(members)
 app.command(rich_help_panel=_WORKSPACE)(contact)
+app.command(rich_help_panel=_WORKSPACE)(export)
+app.command(rich_help_panel=_WORKSPACE)(delete)
+app.command(rich_help_panel=_WORKSPACE)(suppressed)
 app.command(rich_help_panel=_WORKSPACE)(preview)
 app.command(rich_help_panel=_WORKSPACE)(sql)
+app.command(rich_help_panel=_KEEPING)(snapshot)
+app.command(rich_help_panel=_KEEPING)(restore)
+app.command(rich_help_panel=_KEEPING)(check)
+app.command(rich_help_panel=_KEEPING)(compact)
 
 
 def main() -> None:

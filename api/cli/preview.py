@@ -34,7 +34,7 @@ def preview(
         Workspace.open(workspace, read_only=True) as opened,
         RunProgress.on_terminal(quiet=quiet or as_json) as shown,
     ):
-        read = read_segments(definitions, default_timezone=opened.timezone)
+        read = read_segments(definitions, default_timezone=opened.timezone, fields=opened.fields.of_definitions)
         found = opened.preview(read, as_of=instant, sample_size=sample, on_step=shown.on_step)
     if as_json:
         print_json(preview_as_json(found))

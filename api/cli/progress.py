@@ -53,3 +53,7 @@ class RunProgress:
     def on_step(self, step: Step) -> None:
         """A step is about to run."""
         self._progress.update(self._task, description=f"computing {step.name}", total=None, amount="")
+
+    def on_part(self, what: str) -> None:
+        """A part of a snapshot is about to be written or read."""
+        self._progress.update(self._task, description=what, total=None, amount="")

@@ -38,7 +38,7 @@ def apply(
     Example: populace segments apply shop segments.json
     """
     with Workspace.open(workspace) as opened:
-        read = read_segments(definitions, default_timezone=opened.timezone)
+        read = read_segments(definitions, default_timezone=opened.timezone, fields=opened.fields.of_definitions)
         applied = opened.apply(read, dry_run=dry_run)
         finish_undisturbed()
     if as_json:

@@ -25,8 +25,11 @@ from engine.compile.sql import (
     or_false,
     text,
 )
+from engine.definition.fields import CONTACT_FIELDS
 from engine.definition.tree import (
+    EVENT_PROPERTIES,
     ArrayHasAnyOf,
+    BooleanIsAnyOf,
     Comparison,
     IsSet,
     NumberCompares,
@@ -44,6 +47,7 @@ from engine.plan.nodes import (
     Every,
     Expression,
     Fact,
+    HasAnyTag,
     IsIn,
     IsInWindows,
     IsOnList,
@@ -99,6 +103,9 @@ def condition(expression: Expression, columns: Columns) -> exp.Expr:
             return exp.false()
         case ValueTest():
             return value_test(expression.subject, expression.test, columns)
+        case HasAnyTag():
+            tags = exp.Array(expressions=[text(tag) for tag in expression.tags])
+            return or_false(call("list_has_any", column("tags", columns.alias), tags))
         case IsIn():
             raise InvalidPlanError("expression", f"{expression} is computed from sets, not in SQL")
         case IsOnList():
@@ -162,7 +169,8 @@ def _average_test(test: AverageIsWithin, columns: Columns) -> exp.Expr:
 
 def value_test(subject: Subject, test: PlacedTest, columns: Columns) -> exp.Expr:
     """The condition that the subject passes the test; FALSE where it is missing."""
-    value: exp.Expr = column(subject.field_name, columns.alias)
+    is_ours = subject.field_name in CONTACT_FIELDS or subject.field_name == EVENT_PROPERTIES
+    value: exp.Expr = column(subject.field_name, columns.alias, quoted=not is_ours)
     if subject.is_json:
         value = json_value(value, subject.path, subject.type)
     match test:
@@ -181,6 +189,8 @@ def value_test(subject: Subject, test: PlacedTest, columns: Columns) -> exp.Expr
             return or_false(_COMPARISONS[test.comparison](this=value, expression=double(test.number)))
         case IsInWindows():
             return or_false(any_of([_window_test(value, window, columns) for window in test.windows]))
+        case BooleanIsAnyOf():
+            return _boolean_test(value, test)
         case ArrayHasAnyOf():
             return or_false(_array_test(value, test))
         case _:
@@ -189,6 +199,12 @@ def value_test(subject: Subject, test: PlacedTest, columns: Columns) -> exp.Expr
 
 def _is_any_of(value: exp.Expr, items: list[exp.Expr]) -> exp.Expr:
     return exp.EQ(this=value, expression=items[0]) if len(items) == 1 else exp.In(this=value, expressions=items)
+
+
+def _boolean_test(value: exp.Expr, test: BooleanIsAnyOf) -> exp.Expr:
+    if len(test.booleans) > 1:
+        return is_not_null(value)
+    return or_false(value if test.booleans[0] else exp.Not(this=value))
 
 
 def _window_test(value: exp.Expr, window: AnyWindow, columns: Columns) -> exp.Expr:

@@ -11,6 +11,7 @@ from engine.definition.fields import FieldType
 from engine.plan.zones import EARLIEST_AT, LATEST_AT
 
 _NUMBER_TYPES = ("BIGINT", "UBIGINT", "HUGEINT", "UHUGEINT", "DOUBLE")
+_DATE_PATTERN = r"(000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})-[0-9]{2}-[0-9]{2}"
 _INSTANT_PATTERN = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?"
     r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
@@ -18,7 +19,7 @@ _INSTANT_PATTERN = (
 
 
 def json_value(document: exp.Expr, path: Sequence[str], as_type: FieldType) -> exp.Expr:
-    """The value at the path, as VARCHAR, DOUBLE, TIMESTAMP or JSON; NULL if it is missing or of another type."""
+    """The value at the path, in the SQL type of `as_type`; NULL if it is missing or of another type."""
     pointer = json_pointer(path)
     match as_type:
         case FieldType.STRING:
@@ -28,6 +29,11 @@ def json_value(document: exp.Expr, path: Sequence[str], as_type: FieldType) -> e
             return _if_type(document, pointer, _NUMBER_TYPES, number)
         case FieldType.TIME:
             return _instant_at(document, pointer)
+        case FieldType.BOOLEAN:
+            is_true = exp.EQ(this=_text_at(document, pointer), expression=text("true"))
+            return _if_type(document, pointer, ("BOOLEAN",), is_true)
+        case FieldType.DATE:
+            return _date_at(document, pointer)
         case FieldType.JSON:
             # JSON null is no value: its text is NULL, while the text of any other value is not.
             is_value = exp.Not(this=exp.Is(this=_text_at(document, pointer), expression=exp.Null()))
@@ -66,6 +72,14 @@ def _instant_at(document: exp.Expr, pointer: str) -> exp.Expr:
     is_in_range = exp.Between(this=_utc(document, pointer), low=instant(EARLIEST_AT), high=instant(LATEST_AT))
     in_range = exp.Case(ifs=[exp.If(this=is_in_range, true=_utc(document, pointer))])
     return exp.Case(ifs=[exp.If(this=is_instant, true=in_range)])
+
+
+def _date_at(document: exp.Expr, pointer: str) -> exp.Expr:
+    """A text that is a day of the years 1 to 9999, as DATE. The cast would accept other spellings, and year 0."""
+    matches = call("regexp_full_match", _text_at(document, pointer), text(_DATE_PATTERN))
+    is_date = exp.and_(_is_type(document, pointer, ("VARCHAR",)), matches)
+    date = exp.TryCast(this=_text_at(document, pointer), to=exp.DataType.build("date"))
+    return exp.Case(ifs=[exp.If(this=is_date, true=date)])
 
 
 def _utc(document: exp.Expr, pointer: str) -> exp.Expr:

@@ -27,9 +27,9 @@ def _alias(name: str | None) -> exp.TableAlias | None:
     return None if name is None else exp.TableAlias(this=exp.to_identifier(name))
 
 
-def column(name: str, of: str) -> exp.Column:
-    """A column of ours, of the table with that alias."""
-    return exp.Column(this=exp.to_identifier(name), table=exp.to_identifier(of))
+def column(name: str, of: str, *, quoted: bool = False) -> exp.Column:
+    """A column of the table with that alias; its name is quoted if a caller chose it."""
+    return exp.Column(this=exp.to_identifier(name, quoted=quoted), table=exp.to_identifier(of))
 
 
 def named(expression: exp.Expr, name: str, *, quoted: bool = False) -> exp.Alias:

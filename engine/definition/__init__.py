@@ -2,7 +2,26 @@
 
 from __future__ import annotations
 
-from engine.definition.segment import check_ids, check_lists, check_lists_of, checked_timezone, read_segment, read_tree
+from engine.definition.segment import (
+    check_fields_of,
+    check_ids,
+    check_lists,
+    check_lists_of,
+    checked_timezone,
+    contact_fields_of,
+    read_segment,
+    read_tree,
+)
 from engine.definition.tree import Segment
 
-__all__ = ["Segment", "check_ids", "check_lists", "check_lists_of", "checked_timezone", "read_segment", "read_tree"]
+__all__ = [
+    "Segment",
+    "check_fields_of",
+    "check_ids",
+    "check_lists",
+    "check_lists_of",
+    "checked_timezone",
+    "contact_fields_of",
+    "read_segment",
+    "read_tree",
+]

@@ -122,3 +122,10 @@ def checked_number(value: object, path: str) -> float:
     if not math.isfinite(number):
         raise DefinitionError(path, f"must be a finite number, got {shown(value)}")
     return number
+
+
+def checked_boolean(value: object, path: str) -> bool:
+    """The value as true or false."""
+    if not isinstance(value, bool):
+        raise DefinitionError(path, f"must be true or false, got {shown(value)}")
+    return value

@@ -14,6 +14,8 @@ class FieldType(StrEnum):
     NUMBER = "number"
     TIME = "time"
     JSON = "json"
+    BOOLEAN = "boolean"
+    DATE = "date"
 
 
 def _numbered(stem: str) -> tuple[str, ...]:
@@ -38,7 +40,7 @@ STRING_FIELDS = (
 )
 NUMBER_FIELDS = ("lifetime_value", "orders_count", *_numbered("custom_number"))
 TIME_FIELDS = ("last_order_at", *_numbered("custom_datetime"), "created_at", "updated_at")
-JSON_FIELDS = _numbered("custom_json")
+JSON_FIELDS = (*_numbered("custom_json"), "profile")
 
 CONTACT_FIELDS: Mapping[str, FieldType] = MappingProxyType(
     dict.fromkeys(STRING_FIELDS, FieldType.STRING)

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import TypeVar
 
-from engine.definition.document import Document, checked_number, checked_text
+from engine.definition.document import Document, checked_boolean, checked_number, checked_text
 from engine.definition.fields import FieldType
 from engine.definition.folding import folded
-from engine.definition.points import checked_days, checked_point, only_value, read_range
-from engine.definition.timeframes import Point, Timeframe, after, before, last_days, not_after, not_before, within
+from engine.definition.points import checked_date, checked_days, checked_point, only_value, read_range
+from engine.definition.timeframes import (
+    Point,
+    Timeframe,
+    after,
+    before,
+    last_dates,
+    last_days,
+    not_after,
+    not_before,
+    within,
+)
 from engine.definition.tree import (
     AllOf,
     ArrayHasAnyOf,
+    BooleanIsAnyOf,
     Comparison,
+    DateIsInAnyOf,
     Filter,
     IsSet,
     Node,
@@ -30,7 +43,19 @@ from engine.definition.tree import (
 )
 from engine.errors import one_of, shown
 
-FILTER_KEYS = ("field_name", "field_type", "operator", "string_values", "number_values", "json_path", "missing")
+_STRINGS, _NUMBERS, _BOOLEANS = ("string_values",), ("number_values",), ("boolean_values",)
+_VALUE_KEYS = _STRINGS + _NUMBERS + _BOOLEANS
+
+FILTER_KEYS = (
+    "field_name",
+    "field_type",
+    "operator",
+    "string_values",
+    "number_values",
+    "boolean_values",
+    "json_path",
+    "missing",
+)
 
 COMPARISONS = {
     "gt": Comparison.GREATER,
@@ -56,7 +81,7 @@ NEGATIONS = {
 """Each negative operator is the exact complement of a positive one."""
 
 
-Value = TypeVar("Value", str, float, Point)
+Value = TypeVar("Value", str, float, bool, Point, date)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +102,7 @@ def read_filter(document: Document, subject: Subject) -> Node:
     name = document.choice("operator", (*operators, *negatives))
     positive = NEGATIONS.get(name, name)
     operator = operators[positive]
-    for key in ("string_values", "number_values"):
+    for key in _VALUE_KEYS:
         # is_set takes no values; editors leave those of the operator before, and other systems ignore them.
         if operator.value_keys and key not in operator.value_keys and list(document.items(key)):
             wanted = one_of(operator.value_keys)
@@ -169,6 +194,29 @@ def _time_in_last_days(document: Document, operator: str) -> Test:
     return TimeIsInAnyOf((last_days(checked_days(*only_value(document, "string_values", operator=operator))),))
 
 
+def _date_equals(document: Document, operator: str) -> Test:
+    dates = tuple(checked_date(value, path) for value, path in document.items("string_values"))
+    return DateIsInAnyOf(tuple(within(day) for day in _not_empty(document, "string_values", dates, operator)))
+
+
+def _date_compares(document: Document, operator: str) -> Test:
+    day = checked_date(*only_value(document, "string_values", operator=operator))
+    return DateIsInAnyOf((TIME_COMPARISONS[operator](day),))
+
+
+def _date_in_range(document: Document, operator: str) -> Test:
+    return DateIsInAnyOf((read_range(document, "string_values", operator=operator, read=checked_date),))
+
+
+def _date_in_last_days(document: Document, operator: str) -> Test:
+    return DateIsInAnyOf((last_dates(checked_days(*only_value(document, "string_values", operator=operator))),))
+
+
+def _booleans(document: Document, operator: str) -> Test:
+    booleans = tuple(checked_boolean(value, path) for value, path in document.items("boolean_values"))
+    return BooleanIsAnyOf(_not_empty(document, "boolean_values", booleans, operator))
+
+
 def _in_array(document: Document, operator: str) -> Test:
     texts = tuple(checked_text(value, path) for value, path in document.items("string_values"))
     numbers = tuple(checked_number(value, path) for value, path in document.items("number_values"))
@@ -177,7 +225,6 @@ def _in_array(document: Document, operator: str) -> Test:
     return ArrayHasAnyOf(tuple(dict.fromkeys(texts)), tuple(dict.fromkeys(numbers)))
 
 
-_STRINGS, _NUMBERS = ("string_values",), ("number_values",)
 _IS_SET = _Operator((), lambda document, operator: IsSet())
 _TEXT_OPERATORS = {
     "equals": _Operator(_STRINGS, lambda document, operator: TextIsAnyOf(_texts(document, operator))),
@@ -196,6 +243,14 @@ _OPERATORS: Mapping[FieldType, Mapping[str, _Operator]] = {
         **dict.fromkeys(TIME_COMPARISONS, _Operator(_STRINGS, _time_compares)),
         "in_date_range": _Operator(_STRINGS, _time_in_range),
         "in_the_last_days": _Operator(_STRINGS, _time_in_last_days),
+        "is_set": _IS_SET,
+    },
+    FieldType.BOOLEAN: {"equals": _Operator(_BOOLEANS, _booleans), "is_set": _IS_SET},
+    FieldType.DATE: {
+        "equals": _Operator(_STRINGS, _date_equals),
+        **dict.fromkeys(TIME_COMPARISONS, _Operator(_STRINGS, _date_compares)),
+        "in_date_range": _Operator(_STRINGS, _date_in_range),
+        "in_the_last_days": _Operator(_STRINGS, _date_in_last_days),
         "is_set": _IS_SET,
     },
     FieldType.JSON: _TEXT_OPERATORS

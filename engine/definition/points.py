@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from importlib import resources
 from itertools import pairwise
@@ -63,6 +64,15 @@ def checked_point(value: object, path: str) -> Point:
     )
 
 
+def checked_date(value: object, path: str) -> date:
+    """A day of the calendar. Raises: DefinitionError for anything else, instants included."""
+    if isinstance(value, str) and _DATE.fullmatch(value):
+        point = checked_point(value, path)
+        assert not isinstance(point, datetime)
+        return point
+    raise DefinitionError(path, f"must be a date such as 2026-05-01: the field has days, no times; got {shown(value)}")
+
+
 def checked_days(value: object, path: str) -> int:
     """A number of days, 0 or more; text and numbers are both taken. 0 days hold nothing."""
     if isinstance(value, str) and re.fullmatch(r"\d{1,9}", value, re.ASCII):
@@ -80,9 +90,11 @@ def only_value(document: Document, key: str, *, operator: str) -> tuple[object, 
     return items[0]
 
 
-def read_range(document: Document, key: str, *, operator: str) -> Timeframe:
-    """The timeframe from the first to the second value of an array, both inclusive."""
-    points = [checked_point(value, path) for value, path in document.items(key)]
+def read_range(
+    document: Document, key: str, *, operator: str, read: Callable[[object, str], Point] = checked_point
+) -> Timeframe:
+    """The timeframe from the first to the second value of an array, both inclusive; `read` reads one value."""
+    points = [read(value, path) for value, path in document.items(key)]
     if len(points) != 2:
         raise document.refuse(key, f"must hold two values, first and last, for {operator}, got {len(points)}")
     for first, last in pairwise(points):

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import partial
 
 from engine.definition.document import Document, checked_text
+from engine.definition.fields import CONTACT_FIELDS, FieldType
 from engine.definition.points import iana_zones
-from engine.definition.sources import SOURCES
-from engine.definition.tree import CONTACT_TIMEZONE, AllOf, AnyOf, CountCondition, ListCondition, Node, Not, Segment
+from engine.definition.sources import SOURCES, Sources
+from engine.definition.sources.contacts import read_contact
+from engine.definition.tree import (
+    CONTACT_TIMEZONE,
+    EVENT_PROPERTIES,
+    AllOf,
+    AnyOf,
+    CountCondition,
+    Filter,
+    ListCondition,
+    Node,
+    Not,
+    Segment,
+)
 from engine.errors import DefinitionError, SegmentsFileError, UnknownListError, did_you_mean, one_of, shown
 
 MAX_DEPTH = 50
@@ -21,8 +35,10 @@ _SEGMENT_KEYS = ("id", "name", "color", "timezone", "tree")
 _SEGMENT_ID = re.compile(r"[a-z0-9_-]{1,64}", re.ASCII)
 
 
-def read_segment(value: object, *, default_timezone: str = "UTC") -> Segment:
-    """The segment that a JSON object means.
+def read_segment(
+    value: object, *, default_timezone: str = "UTC", fields: Mapping[str, FieldType] = CONTACT_FIELDS
+) -> Segment:
+    """The segment that a JSON object means. `fields` are all that it may name: a workspace has custom ones, too.
 
     Raises: DefinitionError naming the path of the node, what is wrong and what is allowed. Lists are not looked up
     here: see `check_lists`.
@@ -35,15 +51,15 @@ def read_segment(value: object, *, default_timezone: str = "UTC") -> Segment:
     color = _read_label(document, "color", MAX_COLOR_CHARACTERS)
     zone = default_timezone if document.get("timezone") in (None, "") else document.get("timezone")
     timezone = checked_timezone(zone, document.at("timezone"))
-    tree = read_tree(document.require("tree"))
+    tree = read_tree(document.require("tree"), fields=fields)
     labels = {"id": segment_id, "name": name, **({} if color is None else {"color": color}), "timezone": timezone}
     text = json.dumps({**labels, "tree": document.require("tree")}, ensure_ascii=False)
     return Segment(segment_id, name, color, timezone, tree, document=text)
 
 
-def read_tree(value: object) -> Node:
+def read_tree(value: object, *, fields: Mapping[str, FieldType] = CONTACT_FIELDS) -> Node:
     """The tree of a definition; paths in errors start at `tree`. Raises: DefinitionError."""
-    reader = _TreeReader()
+    reader = _TreeReader(fields)
     return reader.read(value, "tree", depth=1)
 
 
@@ -52,6 +68,11 @@ def check_lists(segment: Segment, list_ids: Collection[str]) -> None:
     for node in walk(segment.tree):
         if isinstance(node, ListCondition) and node.list_id not in list_ids:
             raise UnknownListError(node.list_id, path=node.at, known=list_ids)
+
+
+def contact_fields_of(node: Node) -> set[str]:
+    """The fields of contacts that a tree looks at."""
+    return {part.subject.field_name for part in walk(node) if isinstance(part, Filter)} - {EVENT_PROPERTIES}
 
 
 def check_ids(segments: Iterable[Segment]) -> None:
@@ -70,6 +91,19 @@ def check_lists_of(segments: Iterable[Segment], list_ids: Collection[str]) -> No
             check_lists(segment, list_ids)
         except DefinitionError as error:
             raise SegmentsFileError(f"segment {segment.id!r}: {error}") from error
+
+
+def check_fields_of(segments: Iterable[Segment], fields: Mapping[str, FieldType]) -> None:
+    """Refuse segments that name a field which is not there, or of another type. Raises: SegmentsFileError."""
+    for segment in segments:
+        if contact_fields_of(segment.tree) <= CONTACT_FIELDS.keys():
+            continue
+        try:
+            tree = read_tree(json.loads(segment.document)["tree"], fields=fields)
+        except DefinitionError as error:
+            raise SegmentsFileError(f"segment {segment.id!r}: {error}") from error
+        if tree != segment.tree:
+            raise SegmentsFileError(f"segment {segment.id!r}: was read with custom fields of other types; read it anew")
 
 
 def walk(node: Node) -> Iterator[Node]:
@@ -110,8 +144,9 @@ def _read_label(document: Document, key: str, most: int) -> str | None:
 class _TreeReader:
     """Reads one tree, counting its conditions against the limit."""
 
-    def __init__(self) -> None:
+    def __init__(self, fields: Mapping[str, FieldType]) -> None:
         self.condition_count = 0
+        self._sources: Sources = {**SOURCES, "contacts": ("contact", partial(read_contact, fields=fields))}
 
     def read(self, value: object, path: str, *, depth: int) -> Node:
         if depth > MAX_DEPTH:
@@ -140,10 +175,10 @@ class _TreeReader:
         return AllOf(nodes) if operator == "and" else AnyOf(nodes)
 
     def _read_leaf(self, value: object, path: str) -> Node:
-        keys = {key: source for source, (key, _) in SOURCES.items()}
+        keys = {key: source for source, (key, _) in self._sources.items()}
         document = Document.of(value, path, keys=("source", *keys))
-        source = document.choice("source", tuple(SOURCES))
-        key, read = SOURCES[source]
+        source = document.choice("source", tuple(self._sources))
+        key, read = self._sources[source]
         for other, owner in keys.items():
             if other != key and document.get(other) is not None:
                 raise document.refuse(other, f"belongs to source {owner!r}; this leaf has source {source!r}")

@@ -34,7 +34,14 @@ class Now:
     """Just after the instant of evaluation."""
 
 
-Edge = Moment | DayStart | DaysAgo | Now
+@dataclass(frozen=True, slots=True)
+class TodayPlus:
+    """The first instant of the local day that lies `days` after the one of the evaluation."""
+
+    days: int
+
+
+Edge = Moment | DayStart | DaysAgo | Now | TodayPlus
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,12 @@ class Timeframe:
     @property
     def is_local(self) -> bool:
         """Whether its edges depend on a time zone."""
-        return isinstance(self.start, DayStart) or isinstance(self.end, DayStart)
+        return isinstance(self.start, DayStart | TodayPlus) or isinstance(self.end, DayStart | TodayPlus)
+
+    @property
+    def needs_today(self) -> bool:
+        """Whether its edges depend on which local day it is."""
+        return isinstance(self.start, TodayPlus) or isinstance(self.end, TodayPlus)
 
 
 ANYTIME = Timeframe()
@@ -105,3 +117,8 @@ def not_after(point: Point) -> Timeframe:
 def last_days(days: int) -> Timeframe:
     """(as_of - days * 24 h, as_of]."""
     return Timeframe(DaysAgo(days), Now())
+
+
+def last_dates(days: int) -> Timeframe:
+    """The local day of the evaluation, and those before it: so many in all."""
+    return Timeframe(TodayPlus(1 - days), TodayPlus(1))

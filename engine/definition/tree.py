@@ -13,6 +13,10 @@ CONTACT_TIMEZONE = "contact"
 """In place of a zone: each contact's own."""
 
 
+EVENT_PROPERTIES = "properties"
+"""The field of an event that filters on events look at; no field of a contact has this name."""
+
+
 class Comparison(StrEnum):
     """How a measured value relates to the asked one."""
 
@@ -103,6 +107,20 @@ class TimeIsInAnyOf:
 
 
 @dataclass(frozen=True, slots=True)
+class DateIsInAnyOf:
+    """A day of the calendar that lies in one of the timeframes, whose edges are all starts of days."""
+
+    timeframes: tuple[Timeframe, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BooleanIsAnyOf:
+    """One of the booleans."""
+
+    booleans: tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ArrayHasAnyOf:
     """Is an array with one of the texts, or one of the numbers, among its elements."""
 
@@ -118,6 +136,8 @@ Test = (
     | NumberIsAnyOf
     | NumberCompares
     | TimeIsInAnyOf
+    | DateIsInAnyOf
+    | BooleanIsAnyOf
     | ArrayHasAnyOf
 )
 
@@ -140,6 +160,13 @@ class ListCondition:
     list_id: str
     status: str | None
     at: str = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TagCondition:
+    """The contact has one of the tags (NFC)."""
+
+    tags: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +217,7 @@ class Not:
     node: Node
 
 
-Node = AllOf | AnyOf | Not | Filter | ListCondition | CountCondition | GoalCondition
+Node = AllOf | AnyOf | Not | Filter | ListCondition | TagCondition | CountCondition | GoalCondition
 
 
 @dataclass(frozen=True, slots=True)

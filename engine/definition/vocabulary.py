@@ -13,6 +13,7 @@ MAX_GOAL_VALUE = 10**20
 CUSTOM_EVENT_PREFIX = "custom_event."
 """A timeline kind that begins so is a custom event; its name follows."""
 
+LIST_ID_PATTERN = r"[A-Za-z0-9_.-]{1,64}"
 EVENT_NAME_PATTERN = r"[A-Za-z0-9_.:/-]{1,100}"
 KIND_PATTERN = rf"[a-z0-9_.:-]{{1,128}}|custom_event\.{EVENT_NAME_PATTERN}"
 

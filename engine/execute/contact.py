@@ -10,6 +10,7 @@ from engine.definition.fields import CONTACT_FIELDS
 from engine.errors import UnknownContactError
 from engine.execute.memberships import Memberships
 from engine.storage import Store
+from engine.storage.custom_fields import fields_in_use, stored_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,8 @@ class TimelineEvent:
 class ContactCard:
     """All that is known of a contact. Instants are UTC.
 
-    `profile` holds the fields that have a value; `events` the last ones, latest first, of `event_count` in all.
+    `profile` holds the fields that have a value, custom ones too; `events` the last ones, latest first, of
+    `event_count` in all.
     """
 
     email: str
@@ -51,7 +53,7 @@ class ContactCard:
 
 def find_contact(store: Store, email: str) -> int:
     """The contact id of an e-mail (normalised). Raises: UnknownContactError."""
-    rows = store.rows("SELECT contact_id FROM identities WHERE email = $1", [email])
+    rows = store.rows("SELECT contact_id FROM identities WHERE identity = $1", [f"email:{email}"])
     if not rows:
         raise UnknownContactError(email)
     return int(rows[0][0])
@@ -65,8 +67,11 @@ def segments_of(contact_id: int, memberships: Memberships) -> tuple[str, ...]:
 def contact_card(store: Store, email: str, memberships: Memberships, *, event_count: int) -> ContactCard:
     """All that is known of a contact, with so many of the last events. Raises: UnknownContactError."""
     contact_id = find_contact(store, email)
-    names = (*CONTACT_FIELDS, "tags")
-    (row,) = store.rows(f"SELECT {', '.join(names)} FROM contacts WHERE contact_id = $1", [contact_id])
+    with store.cursor() as cursor:
+        custom_fields = fields_in_use(stored_fields(cursor))
+    names = (*CONTACT_FIELDS, *custom_fields, "tags")
+    quoted = ", ".join(f'"{name}"' for name in names)
+    (row,) = store.rows(f"SELECT {quoted} FROM contacts WHERE contact_id = $1", [contact_id])
     values = dict(zip(names, row, strict=True))
     tags = values.pop("tags") or []
     count, events = _events(store, contact_id, event_count)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from engine.execute.contact_set import ContactSet
@@ -131,6 +132,21 @@ def forget_segment(cursor: duckdb.DuckDBPyConnection, segment_id: str, *, versio
         if members.size:
             write_transitions(cursor, [Difference(segment_id, version, as_of, left=members, entered=nobody)])
         _delete(cursor, [segment_id])
+
+
+def leave_all_segments(cursor: duckdb.DuckDBPyConnection, contact_id: int, *, as_of: datetime) -> None:
+    """Let a contact that is erased leave every segment that it is a member of, within the caller's transaction."""
+    left = [item for item in read_memberships(cursor).values() if item.members.has(contact_id)]
+    differences, memberships = [], []
+    for item in left:
+        capacity = item.members.capacity
+        gone = ContactSet.of_ids(np.array([contact_id], np.int32), capacity)
+        memberships.append(replace(item, members=item.members - gone))
+        if item.version is not None:
+            differences.append(Difference(item.segment_id, item.version, as_of, gone, ContactSet.none(capacity)))
+    if left:
+        write_transitions(cursor, differences)
+        replace_memberships(cursor, memberships)
 
 
 def _delete(cursor: duckdb.DuckDBPyConnection, segment_ids: list[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import threading
 from pathlib import Path
 
 import duckdb
@@ -13,11 +14,13 @@ from engine.errors import StoreError
 from engine.execute.memberships import Memberships, status_of, stored_memberships
 from engine.storage import Store, StoreSettings
 from engine.storage.connection import open_database, store_errors
-from engine.storage.published_views import BASE, SEGMENT_VIEW_QUERY, VIEWS
+from engine.storage.custom_fields import fields_in_use, stored_fields
+from engine.storage.published_views import BASE, VIEWS, contacts_query, segment_query
 from engine.storage.scratch_folder import scratch_folder
 from engine.storage.segments import StoredSegment, stored_segments
 
 PUBLISHED = "published"
+_publishing = threading.Lock()
 _KEPT = ("contacts", "timeline", "custom_events", "lists", "subscriptions")
 
 
@@ -26,10 +29,21 @@ def published_file(store: Store) -> Path:
 
     It lies beside the store. Raises: StoreError when the disk does not suffice.
     """
-    path = store.path.with_name(f"{PUBLISHED}-{store.generation()}.duckdb")
-    if not path.exists():
-        _publish(store, path)
-    return path
+    with _publishing:
+        path = store.path.with_name(f"{PUBLISHED}-{store.generation()}.duckdb")
+        if not path.exists():
+            _publish(store, path)
+        return path
+
+
+def remove_published(store: Store) -> None:
+    """Remove every published file, also one that is being made: it may hold who was erased since.
+
+    Who reads one of them reads on until the question is answered. Raises: StoreError.
+    """
+    with _publishing, store_errors(store.path):
+        for path in store.path.parent.glob(f"{PUBLISHED}-*.duckdb"):
+            path.unlink(missing_ok=True)
 
 
 def _publish(store: Store, path: Path) -> None:
@@ -63,6 +77,7 @@ def _reshape(
     connection: duckdb.DuckDBPyConnection, memberships: Memberships, segments: dict[str, StoredSegment]
 ) -> None:
     """Turn a copy of the store into what is published: only what the views read, and the views."""
+    keys = list(fields_in_use(stored_fields(connection)))
     tables = [name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
     for name in tables:
         if name in _KEPT:
@@ -72,13 +87,12 @@ def _reshape(
     _write_segments(connection, memberships, segments)
     _write_memberships(connection, memberships)
     for name, view in VIEWS.items():
-        connection.execute(f"CREATE VIEW {name} AS {view.query}")
+        query = contacts_query(keys) if name == "contacts" else view.query
+        connection.execute(f"CREATE VIEW {name} AS {query}")
     connection.execute("CREATE SCHEMA segment")
     for segment_id in segments:
         if segment_id in memberships and memberships[segment_id].as_of is not None:
-            # Ids have no character but a-z 0-9 _ -: they need quotes, and cannot end them.
-            query = SEGMENT_VIEW_QUERY.format(segment=f"'{segment_id}'")
-            connection.execute(f'CREATE VIEW segment."{segment_id}" AS {query}')
+            connection.execute(f'CREATE VIEW segment."{segment_id}" AS {segment_query(keys, segment_id)}')
 
 
 def _write_segments(

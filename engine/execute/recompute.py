@@ -82,8 +82,12 @@ def _recompute(store: Store, as_of: datetime, on_step: OnStep | None) -> Recompu
         if changed:
             replace_memberships(cursor, changed)
         move_memberships(cursor, [name for name in same if before[name].as_of != after[name].as_of], as_of=as_of)
+        if not evaluation.failed:
+            # A segment that failed has the members of before: who changed since then stays on record.
+            cursor.execute("DELETE FROM touched")
         if after:
             begin_generation(cursor)
+    store.membership_change_count += 1
     seconds = evaluation.segment_seconds
     found = {item.segment_id: item for item in differences}
     results = tuple(

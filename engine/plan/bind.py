@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
@@ -14,12 +14,14 @@ from engine.definition.tree import (
     AllOf,
     AnyOf,
     CountCondition,
+    DateIsInAnyOf,
     Filter,
     GoalCondition,
     ListCondition,
     Node,
     Not,
     Segment,
+    TagCondition,
     TimeIsInAnyOf,
 )
 from engine.plan.nodes import (
@@ -30,6 +32,7 @@ from engine.plan.nodes import (
     Expression,
     Fact,
     GoalEvents,
+    HasAnyTag,
     IsInWindows,
     IsOnList,
     KindOfEvents,
@@ -39,7 +42,7 @@ from engine.plan.nodes import (
     Some,
     ValueTest,
 )
-from engine.plan.windows import AnyWindow, LocalWindow, Window, just_after, place
+from engine.plan.windows import AnyWindow, LocalWindow, Window, just_after, place, place_dates
 
 _MEASURES = {
     Aggregate.COUNT: Measure.COUNT,
@@ -84,6 +87,8 @@ class _Binder:
                 return self._value_test(node)
             case ListCondition():
                 return self._list_test(node)
+            case TagCondition():
+                return HasAnyTag(node.tags)
             case CountCondition():
                 return self._count_test(node)
             case GoalCondition():
@@ -95,6 +100,9 @@ class _Binder:
         if isinstance(node.test, TimeIsInAnyOf):
             windows = tuple(self._window(timeframe) for timeframe in node.test.timeframes)
             return ValueTest(node.subject, IsInWindows(windows))
+        if isinstance(node.test, DateIsInAnyOf):
+            days = tuple(self._days(timeframe) for timeframe in node.test.timeframes)
+            return ValueTest(node.subject, IsInWindows(days))
         return ValueTest(node.subject, node.test)
 
     def _list_test(self, node: ListCondition) -> Expression:
@@ -124,11 +132,17 @@ class _Binder:
         return LocalWindow(tuple((zone_id, part.until(end_at)) for zone_id, part in window.by_zone))
 
     def _window(self, timeframe: Timeframe) -> AnyWindow:
-        if self.timezone == CONTACT_TIMEZONE and timeframe.is_local:
-            zones = sorted(self.catalog.zones.items())
-            return LocalWindow(tuple((zone_id, self._placed(timeframe, zone)) for zone_id, zone in zones))
-        zone_name = self.catalog.zones[0] if self.timezone == CONTACT_TIMEZONE else self.timezone
-        return self._placed(timeframe, zone_name)
+        return self._in_zones(lambda zone: place(timeframe, as_of=self.as_of, zone_name=zone), timeframe.is_local)
 
-    def _placed(self, timeframe: Timeframe, zone_name: str) -> Window:
-        return place(timeframe, as_of=self.as_of, zone_name=zone_name)
+    def _days(self, timeframe: Timeframe) -> AnyWindow:
+        """Like `_window`, for dates."""
+        return self._in_zones(
+            lambda zone: place_dates(timeframe, as_of=self.as_of, zone_name=zone), timeframe.needs_today
+        )
+
+    def _in_zones(self, placed: Callable[[str], Window], is_local: bool) -> AnyWindow:
+        """What is placed in the segment's zone, or in each zone of the contacts if that makes a difference."""
+        if self.timezone == CONTACT_TIMEZONE and is_local:
+            zones = sorted(self.catalog.zones.items())
+            return LocalWindow(tuple((zone_id, placed(zone)) for zone_id, zone in zones))
+        return placed(self.catalog.zones[0] if self.timezone == CONTACT_TIMEZONE else self.timezone)

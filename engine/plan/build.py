@@ -24,6 +24,7 @@ from engine.plan.nodes import (
     Expression,
     Fact,
     GoalEvents,
+    HasAnyTag,
     IsIn,
     IsOnList,
     KindOfEvents,
@@ -89,7 +90,7 @@ def _over_sets(expression: Expression, conditions: dict[Expression, Condition]) 
 
 
 def _scans(conditions: Sequence[Condition]) -> Iterator[Scan]:
-    profile = [condition for condition in conditions if isinstance(condition.leaf, ValueTest)]
+    profile = [condition for condition in conditions if isinstance(condition.leaf, ValueTest | HasAnyTag)]
     for number, part in enumerate(_parts(profile, CONDITIONS_PER_SCAN), start=1):
         yield ProfileScan(f"contacts_{number}", tuple(part))
     by_list: dict[str, list[Condition]] = {}

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from engine.definition.tree import (
     ArrayHasAnyOf,
+    BooleanIsAnyOf,
     Comparison,
     IsSet,
     NumberCompares,
@@ -26,7 +27,7 @@ from engine.plan.windows import AnyWindow, LocalWindow, Window
 
 @dataclass(frozen=True, slots=True)
 class IsInWindows:
-    """The instant lies in one of the windows."""
+    """The instant lies in one of the windows; a date counts as its midnight in UTC."""
 
     windows: tuple[AnyWindow, ...]
 
@@ -39,6 +40,7 @@ PlacedTest = (
     | NumberIsAnyOf
     | NumberCompares
     | IsInWindows
+    | BooleanIsAnyOf
     | ArrayHasAnyOf
 )
 
@@ -49,6 +51,13 @@ class ValueTest:
 
     subject: Subject
     test: PlacedTest
+
+
+@dataclass(frozen=True, slots=True)
+class HasAnyTag:
+    """The contact has one of the tags."""
+
+    tags: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +147,7 @@ Expression = (
     | Never
     | IsIn
     | ValueTest
+    | HasAnyTag
     | IsOnList
     | CountIs
     | LatestIsSince

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
-from engine.definition.timeframes import ONE_MICROSECOND, DaysAgo, DayStart, Edge, Moment, Now, Timeframe
+from engine.definition.timeframes import ONE_MICROSECOND, DaysAgo, DayStart, Edge, Moment, Now, Timeframe, TodayPlus
 from engine.errors import InvalidPlanError
-from engine.plan.zones import EARLIEST_AT, day_start_at
+from engine.plan.zones import EARLIEST_AT, day_start_at, zone_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,28 @@ def place(timeframe: Timeframe, *, as_of: datetime, zone_name: str) -> Window:
     return Window(start_at, _edge_at(timeframe.end, as_of=as_of, zone_name=zone_name))
 
 
+def place_dates(timeframe: Timeframe, *, as_of: datetime, zone_name: str) -> Window:
+    """The days of a timeframe as seen at `as_of` in a zone; each is its midnight in UTC, for a date has no zone."""
+    start, end = (_dated(edge, as_of=as_of, zone_name=zone_name) for edge in (timeframe.start, timeframe.end))
+    return place(Timeframe(start, end), as_of=as_of, zone_name="UTC")
+
+
+def _dated(edge: Edge | None, *, as_of: datetime, zone_name: str) -> Edge | None:
+    return DayStart(_day(edge.days, as_of, zone_name)) if isinstance(edge, TodayPlus) else edge
+
+
+def _day(days_after: int, as_of: datetime, zone_name: str) -> date | None:
+    """The local day that lies so many days after `as_of`: at the earliest the first, None after the last of all."""
+    try:
+        today = as_of.astimezone(zone_named(zone_name)).date()
+    except OverflowError:  # the local clock shows year 0 or year 10000
+        today = date.min if as_of.year == 1 else date.max
+    try:
+        return today + timedelta(days=days_after)
+    except OverflowError:
+        return None if days_after > 0 else date.min
+
+
 def _edge_at(edge: Edge | None, *, as_of: datetime, zone_name: str) -> datetime | None:
     """The instant of an edge; None for no edge, and for one that lies later than every instant."""
     match edge:
@@ -75,6 +97,8 @@ def _edge_at(edge: Edge | None, *, as_of: datetime, zone_name: str) -> datetime 
             return edge.at
         case DayStart():
             return None if edge.on is None else day_start_at(edge.on, zone_name)
+        case TodayPlus():
+            return _edge_at(_dated(edge, as_of=as_of, zone_name=zone_name), as_of=as_of, zone_name=zone_name)
         case Now():
             return just_after(as_of)
         case DaysAgo():

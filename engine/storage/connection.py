@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,11 @@ PERFECT_HASH_BITS = 21
 """Group by contact_id through an array up to two million contacts; measured 4 times faster than hashing."""
 
 MEMORY_SHARE = 0.5
+
+LARGEST_LOG_BYTES = 256 * 1024**2
+"""The log is brought into the file at this size at the latest: opening a store reads it."""
+
+WAIT_FOR_READERS_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,30 +45,37 @@ class Instance:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
         self._cursors: WeakSet[duckdb.DuckDBPyConnection] = WeakSet()
+        self._interruptible: WeakSet[duckdb.DuckDBPyConnection] = WeakSet()
         self._is_interrupted = False
         self._opening = threading.Lock()
         ((name,),) = connection.execute("SELECT current_database()").fetchall()
         self.name: str = f'"{name}"'
         """The name of its own file, as SQL writes it."""
 
-    def cursor(self, *, database: str) -> duckdb.DuckDBPyConnection:
+    def cursor(self, *, database: str, interruptible: bool = True) -> duckdb.DuckDBPyConnection:
         """A connection of its own for one request: one shared by threads returns other threads' rows.
 
-        Names in its statements are those of the database: its own, or one that was attached.
+        Names in its statements are those of the database: its own, or one that was attached. One that is not
+        `interruptible` goes on whatever is interrupted.
         """
-        if self._is_interrupted:
+        if self._is_interrupted and interruptible:
             raise KeyboardInterrupt
         with self._opening:  # a connection refuses a second call at the same time
             cursor = self._connection.cursor()
             self._cursors.add(cursor)
+            if interruptible:
+                self._interruptible.add(cursor)
         cursor.execute(f"USE {database}")
         return cursor
 
     def interrupt(self) -> None:
-        """Stop every statement under way, and refuse new ones: they raise KeyboardInterrupt. From any thread."""
+        """Stop every statement under way, and refuse new ones: they raise KeyboardInterrupt. From any thread.
+
+        Cursors that are not interruptible are left alone.
+        """
         self._is_interrupted = True
         with self._opening:
-            cursors = list(self._cursors)
+            cursors = list(self._interruptible)
         for cursor in cursors:
             with suppress(duckdb.ConnectionException):  # it was closed in the meantime
                 cursor.interrupt()
@@ -83,6 +96,35 @@ class Instance:
         with self._opening, suppress(duckdb.Error):
             self._connection.execute(f"DETACH {database}")
 
+    def reopen(self, open_again: Callable[[], duckdb.DuckDBPyConnection]) -> None:
+        """Open a database again that failed as a whole: what was committed is there, nothing else is."""
+        with self._opening:
+            if _works(self._connection):  # another thread has done it in the meantime
+                return
+            for cursor in list(self._cursors):
+                with suppress(duckdb.Error):
+                    cursor.close()
+            with suppress(duckdb.Error):
+                self._connection.close()
+            self._connection = open_again()
+
+    def while_closed(self, work: Callable[[], None], open_again: Callable[[], duckdb.DuckDBPyConnection]) -> None:
+        """Close the database, do some work, and open it again whatever came of it; who wants a cursor waits meanwhile.
+
+        Raises: StoreError if a cursor is not closed in time: while one is open, the file is open, too.
+        """
+        with self._opening:
+            until = time.monotonic() + WAIT_FOR_READERS_SECONDS
+            while any(_is_open(cursor) for cursor in list(self._cursors)):
+                if time.monotonic() > until:
+                    raise StoreError("the workspace is being read; let that end, and try again")
+                time.sleep(0.01)
+            self._connection.close()
+            try:
+                work()
+            finally:
+                self._connection = open_again()
+
     def close(self) -> None:
         """Give the files back. Calling it twice is fine."""
         self._connection.close()
@@ -98,9 +140,30 @@ def open_database(path: Path, settings: StoreSettings, *, read_only: bool = Fals
         connection.execute(f"SET GLOBAL perfect_ht_threshold = {PERFECT_HASH_BITS}")
         connection.execute("SET enable_progress_bar = false")
         connection.execute("SET GLOBAL checkpoint_on_detach = 'DISABLED'")
+        # Who writes much brings the log into the file when it is quiet: the commit that does it stalls (150 ms).
+        connection.execute(f"SET GLOBAL wal_autocheckpoint = '{LARGEST_LOG_BYTES} bytes'")
         if settings.threads is not None:
             connection.execute(f"SET GLOBAL threads = {settings.threads}")
         return connection
+
+
+def _works(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether a database takes statements."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1").fetchall()
+    except duckdb.Error:
+        return False
+    return True
+
+
+def _is_open(cursor: duckdb.DuckDBPyConnection) -> bool:
+    """Whether a cursor was not closed yet, from any thread; what it does goes on."""
+    try:
+        cursor.query_progress()
+    except duckdb.ConnectionException:
+        return False
+    return True
 
 
 @contextmanager

@@ -13,7 +13,6 @@ from enum import Enum
 import duckdb
 import pyarrow as pa
 
-from engine.definition.fields import CONTACT_FIELDS
 from engine.storage.connection import store_errors
 from engine.storage.store import Store
 
@@ -46,11 +45,12 @@ class LoadedRows:
 
 
 def load_contacts(store: Store, batches: pa.RecordBatchReader, *, keep_given: bool) -> LoadedRows:
-    """Contacts by e-mail (normalised, not NULL). Columns: row_number, given, the contact fields, tags.
+    """Contacts by e-mail (normalised, not NULL). Columns: row_number, given, the contact fields, tags, custom fields.
 
     A contact's id is its row number less one: ids of rows that were replaced stay unused.
     """
-    columns = ", ".join(f"r.{name}" for name in (*CONTACT_FIELDS, "tags", *_given(keep_given)))
+    left_out = {"row_number"} if keep_given else {"row_number", GIVEN}
+    columns = ", ".join(f'r."{name}"' for name in batches.schema.names if name not in left_out)
     with store_errors(store.path):
         cursor = store.cursor()
         given = _insert(

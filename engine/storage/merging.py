@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import duckdb
 
-from engine.definition.fields import CONTACT_FIELDS
+from engine.definition.fields import CONTACT_FIELDS, JSON_FIELDS
+from engine.storage.custom_fields import CustomFieldType, add_column, stored_fields
+from engine.storage.import_journal import journal_contacts, journal_subscriptions
 from engine.storage.instants import stored_instant
 from engine.storage.loading import GIVEN, drop_events_counted_twice
 from engine.storage.store import Store, begin_generation
+from engine.storage.subscription_rules import KEPT_BY_IMPORTS
+from engine.storage.suppressed import drop_suppressed
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +30,8 @@ class MergedRows:
 class _Table:
     """How rows of a table are told apart, and what they hold beside that.
 
-    `partial`: a row gives some columns only; those that it does not give keep their value. `numbered` rows have a
-    sequence number, `dated` ones the instant at which they came in.
+    `partial`: a row gives some columns only; those that it does not give keep their value. `kept` are columns that no
+    row gives. `numbered` rows have a sequence number, `dated` ones the instant at which they came in.
     """
 
     name: str
@@ -36,11 +40,30 @@ class _Table:
     partial: bool = False
     numbered: bool = True
     dated: bool = False
+    kept: tuple[str, ...] = ()
 
 
-_CONTACTS = _Table("contacts", ("contact_id",), ("zone_id", *CONTACT_FIELDS, "tags"), partial=True, numbered=False)
-_LISTS = _Table("lists", ("id",), ("name", "is_public", "is_double_optin", "deleted_at"), partial=True)
-_SUBSCRIPTIONS = _Table("subscriptions", ("contact_id", "list_id"), ("status", "created_at"), partial=True)
+_CONTACTS = _Table(
+    "contacts",
+    ("contact_id",),
+    ("zone_id", "phone_is_valid", *CONTACT_FIELDS, "tags"),
+    partial=True,
+    numbered=False,
+)
+_DERIVED = {"zone_id": "timezone", "phone_is_valid": "phone"}
+"""Columns that follow from another one: they are as given as it is."""
+
+E164_PATTERN = r"\+[1-9][0-9]{6,14}"
+_LISTS = _Table(
+    "lists",
+    ("id",),
+    ("name", "is_public", "is_double_optin", "deleted_at"),
+    kept=("welcome_template_id", "unsubscribe_template_id", "confirmation_template_id"),
+    partial=True,
+)
+_SUBSCRIPTIONS = _Table(
+    "subscriptions", ("contact_id", "list_id"), ("status", "created_at"), kept=("updated_at",), partial=True
+)
 _TIMELINE = _Table(
     "timeline",
     ("id",),
@@ -55,9 +78,11 @@ _CUSTOM_EVENTS = _Table(
 )
 
 
-def prepare_arrivals(arrived: Store) -> None:
-    """Let an empty store remember which columns its rows give."""
+def prepare_arrivals(arrived: Store, custom_fields: Mapping[str, CustomFieldType]) -> None:
+    """Let an empty store take custom fields, and remember which columns its rows give."""
     with arrived.transaction() as cursor:
+        for key, kind in custom_fields.items():
+            add_column(cursor, key, kind)
         for table in (_CONTACTS, _LISTS, _SUBSCRIPTIONS):
             cursor.execute(f"ALTER TABLE {table.name} ADD COLUMN {GIVEN} VARCHAR")
 
@@ -69,7 +94,10 @@ def add_known_contacts(arrived: Store, store: Store) -> None:
             f"""
             INSERT INTO contacts (contact_id, email)
             SELECT (SELECT coalesce(max(contact_id), -1) FROM contacts) + row_number() OVER (), known.email
-            FROM {store.database}.main.identities AS known ANTI JOIN contacts USING (email)
+            FROM (
+                SELECT identity[7:] AS email FROM {store.database}.main.identities
+                WHERE starts_with(identity, 'email:')
+            ) AS known ANTI JOIN contacts USING (email)
             """
         )
 
@@ -86,22 +114,31 @@ def add_known_lists(arrived: Store, store: Store) -> None:
 
 
 def merge(
-    store: Store, arrived: Store, *, columns: Mapping[str, Sequence[str]], ingested_at: datetime
+    store: Store,
+    arrived: Store,
+    *,
+    columns: Mapping[str, Sequence[str]],
+    custom_fields: Mapping[str, CustomFieldType],
+    ingested_at: datetime,
 ) -> dict[str, MergedRows]:
     """Bring all rows of a store that `attached` gave into this one, in one transaction; what became of them, by table.
 
-    `columns` names, for each partial table, the column that each character of `given` speaks of. The same rows once
-    more change nothing. Raises: StoreError when memory or disk do not suffice; nothing is changed then.
+    `columns` names, for each partial table, the column that each character of `given` speaks of. `custom_fields` are
+    those that both stores have. The same rows once more change nothing.
+    Raises: StoreError when memory or disk do not suffice; nothing is changed then.
     """
     merged: dict[str, MergedRows] = {}
+    json_fields = {*JSON_FIELDS, *(key for key, kind in custom_fields.items() if kind is CustomFieldType.JSON)}
     source = f"{arrived.database}.main"
-    _drop_known_custom_events(store, arrived)
     with store.transaction() as cursor:
+        # Within the transaction: contacts may have been erased or merged while the files were read.
+        drop_suppressed(store, arrived)
+        _drop_known_custom_events(store, arrived)
         _number_contacts(cursor, source)
         for table, rows in (
-            (_CONTACTS, _arrived_contacts(source)),
+            (_contacts(cursor, custom_fields), _arrived_contacts(source)),
             (_LISTS, f"SELECT * FROM {source}.lists"),
-            (_SUBSCRIPTIONS, _with_contact_ids(source, "subscriptions")),
+            (_SUBSCRIPTIONS, _arrived_subscriptions(source)),
             # Of several versions at the same instant only the last one was ever seen.
             (
                 _CUSTOM_EVENTS,
@@ -109,16 +146,25 @@ def merge(
             ),
             (_TIMELINE, f"{_with_contact_ids(source, 'timeline')} WHERE r.id IS NOT NULL"),
         ):
-            merged[table.name] = _merge_table(cursor, table, rows, columns.get(table.name, ()), ingested_at)
+            merged[table.name] = _merge_table(
+                cursor, table, rows, columns.get(table.name, ()), json_fields, ingested_at
+            )
         merged["timeline"] = _plus(merged["timeline"], _add_events_without_id(cursor, source, ingested_at))
         merged["timeline"] = _plus(merged["timeline"], MergedRows(changed=drop_events_counted_twice(cursor)))
         _insert_identities(cursor)
         _supersede(cursor)
         if any(rows.new or rows.changed for rows in merged.values()):
             begin_generation(cursor)
+            cursor.execute("INSERT INTO touched SELECT DISTINCT contact_id FROM numbers")
         for table_name in ("numbers", *(f"arriving_{name}" for name in merged)):
             cursor.execute(f"DROP TABLE {table_name}")
     return merged
+
+
+def _contacts(cursor: duckdb.DuckDBPyConnection, custom_fields: Collection[str]) -> _Table:
+    """The table of contacts with custom fields; those that are retired keep their values."""
+    kept = tuple(item.key for item in stored_fields(cursor) if item.key not in custom_fields)
+    return replace(_CONTACTS, values=(*_CONTACTS.values, *custom_fields), kept=kept)
 
 
 def _drop_known_custom_events(store: Store, arrived: Store) -> None:
@@ -142,10 +188,15 @@ def _number_contacts(cursor: duckdb.DuckDBPyConnection, source: str) -> None:
         CREATE TEMP TABLE numbers AS
         WITH found AS (
             SELECT r.contact_id AS arrived_id, r.email, known.contact_id AS known_id
-            FROM {source}.contacts AS r LEFT JOIN identities AS known ON known.email = r.email
+            FROM {source}.contacts AS r LEFT JOIN identities AS known ON known.identity = 'email:' || r.email
+            WHERE r.given IS NOT NULL OR known.contact_id IS NOT NULL
+        ),
+        last AS (
+            SELECT greatest((SELECT coalesce(max(contact_id), -1) FROM contacts),
+                            (SELECT coalesce(max(contact_id), -1) FROM retired)) AS contact_id
         )
         SELECT arrived_id, email, known_id IS NULL AS is_new,
-            coalesce(known_id, (SELECT coalesce(max(contact_id), -1) FROM contacts)
+            coalesce(known_id, (SELECT contact_id FROM last)
                 + row_number() OVER (PARTITION BY known_id IS NULL ORDER BY arrived_id))::INTEGER AS contact_id
         FROM found
         """
@@ -155,11 +206,15 @@ def _number_contacts(cursor: duckdb.DuckDBPyConnection, source: str) -> None:
 def _arrived_contacts(source: str) -> str:
     """Contacts that were given, under their id in this store, with this store's number of their zone."""
     return f"""
-        SELECT n.contact_id, coalesce(z.zone_id, 0)::SMALLINT AS zone_id, r.* EXCLUDE (contact_id, zone_id)
+        SELECT n.contact_id, coalesce(z.zone_id, 0)::SMALLINT AS zone_id,
+            regexp_full_match(r.phone, '{E164_PATTERN}') AS phone_is_valid,
+            r.* EXCLUDE (contact_id, zone_id, phone_is_valid)
         FROM {source}.contacts AS r
         JOIN numbers AS n ON n.arrived_id = r.contact_id
         LEFT JOIN zones AS z ON z.name = r.timezone
         WHERE r.given IS NOT NULL
+        -- A contact that has several e-mails may arrive under each; the last row counts.
+        QUALIFY n.is_new OR row_number() OVER (PARTITION BY n.contact_id ORDER BY r.contact_id DESC) = 1
     """
 
 
@@ -170,15 +225,31 @@ def _with_contact_ids(source: str, table: str) -> str:
     """
 
 
+def _arrived_subscriptions(source: str) -> str:
+    """Subscriptions under the id of their contact, one per list.
+
+    A contact may arrive under several e-mails: the last row counts.
+    """
+    return f"""
+        {_with_contact_ids(source, "subscriptions")}
+        QUALIFY row_number() OVER (PARTITION BY n.contact_id, r.list_id ORDER BY r.sequence DESC) = 1
+    """
+
+
 def _merge_table(
-    cursor: duckdb.DuckDBPyConnection, table: _Table, rows: str, given_columns: Sequence[str], ingested_at: datetime
+    cursor: duckdb.DuckDBPyConnection,
+    table: _Table,
+    rows: str,
+    given_columns: Sequence[str],
+    json_fields: Collection[str],
+    ingested_at: datetime,
 ) -> MergedRows:
     """Merge the rows of one query, each with a key of its own.
 
     What is new or changed, as it is to stand, is kept in the temporary table `arriving_NAME`, unless the table was
     empty: then the rows are inserted as they are, and the temporary table holds none.
     """
-    key, values = ", ".join(table.key), ", ".join(table.values)
+    key, values = ", ".join(table.key), ", ".join(f'"{name}"' for name in table.values)
     ((is_empty,),) = cursor.execute(f"SELECT count(*) = 0 FROM (FROM {table.name} LIMIT 1)").fetchall()
     if is_empty:
         cursor.execute(f"CREATE TEMP TABLE arriving_{table.name} AS SELECT {key} FROM {table.name} LIMIT 0")
@@ -190,9 +261,11 @@ def _merge_table(
     is_new = f"old.{table.key[0]} IS NULL"
     gives = {name: _gives(table, name, given_columns) for name in table.values}
     merged = ", ".join(
-        f"CASE WHEN {is_new} OR {gives[name]} THEN r.{name} ELSE old.{name} END AS {name}" for name in table.values
+        f'CASE WHEN {is_new} OR {gives[name]} THEN r."{name}" ELSE old."{name}" END AS "{name}"'
+        for name in table.values
     )
-    differs = " OR ".join(f"({gives[name]} AND r.{name} IS DISTINCT FROM old.{name})" for name in table.values)
+    merged += "".join(f', old."{name}"' for name in table.kept)
+    differs = " OR ".join(f'({gives[name]} AND r."{name}" IS DISTINCT FROM old."{name}")' for name in table.values)
     cursor.execute(
         f"""
         CREATE TEMP TABLE arriving_{table.name} AS
@@ -202,12 +275,19 @@ def _merge_table(
         """
     )
     new, changed = _new_and_changed(cursor, table.name)
+    if changed and table.name == _CONTACTS.name:
+        compared = [name for name in table.values if name not in _DERIVED]
+        journal_contacts(cursor, compared, ingested_at, json_fields=json_fields)
+        _drop_identities(cursor)
+    if changed and table is _SUBSCRIPTIONS:
+        journal_subscriptions(cursor, ingested_at)
+        _date_statuses(cursor, ingested_at)
     if changed:
         cursor.execute(
             f"DELETE FROM {table.name} AS old USING arriving_{table.name} AS r WHERE {same_key} AND NOT r.is_new"
         )
     if new or changed:
-        names = f"{key}, {values}"
+        names = ", ".join((key, values, *(f'"{name}"' for name in table.kept)))
         if table.numbered:
             rows = f"SELECT {names}, {_next_numbers(table)} AS sequence FROM arriving_{table.name}"
             _insert(cursor, table, f"{names}, sequence", rows, ingested_at)
@@ -216,13 +296,29 @@ def _merge_table(
     return MergedRows(new, changed)
 
 
+def _date_statuses(cursor: duckdb.DuckDBPyConnection, at: datetime) -> None:
+    """Let known subscriptions in `arriving_subscriptions` know since when they have another status."""
+    cursor.execute(
+        """
+        UPDATE arriving_subscriptions AS r SET updated_at = $1 FROM subscriptions AS old
+        WHERE old.contact_id = r.contact_id AND old.list_id = r.list_id AND old.status <> r.status
+        """,
+        [stored_instant(at)],
+    )
+
+
 def _gives(table: _Table, name: str, given_columns: Sequence[str]) -> str:
     """Whether a row gives a column, as SQL."""
     if not table.partial:
         return "true"
-    column = "timezone" if name == "zone_id" else name  # the number of a zone is as given as the zone
-    position = given_columns.index(column) + 1
-    return f"coalesce(r.{GIVEN}[{position}] = '1', false)"
+    if table.name == _CONTACTS.name and name == "email":
+        return "false"  # it named the contact, perhaps as one of several e-mails
+    position = given_columns.index(_DERIVED.get(name, name)) + 1
+    is_given = f"coalesce(r.{GIVEN}[{position}] = '1', false)"
+    if table is _SUBSCRIPTIONS and name == "status":
+        kept = ", ".join(f"'{status}'" for status in sorted(KEPT_BY_IMPORTS))
+        return f"({is_given} AND old.status NOT IN ({kept}))"
+    return is_given
 
 
 def _insert(cursor: duckdb.DuckDBPyConnection, table: _Table, names: str, rows: str, ingested_at: datetime) -> int:
@@ -254,8 +350,33 @@ def _add_events_without_id(cursor: duckdb.DuckDBPyConnection, source: str, inges
     return MergedRows(new=_insert(cursor, _TIMELINE, f"{names}, sequence", rows, ingested_at))
 
 
+def _drop_identities(cursor: duckdb.DuckDBPyConnection) -> None:
+    """What is removed from a known contact in `arriving_contacts` names it no more; what is replaced still does."""
+    for kind in ("external_id", "phone"):
+        cursor.execute(
+            f"""
+            DELETE FROM identities USING arriving_contacts AS r, contacts AS old
+            WHERE r.contact_id = old.contact_id AND identities.contact_id = old.contact_id
+                AND identities.identity = '{kind}:' || old.{kind} AND r.{kind} IS NULL
+            """
+        )
+
+
 def _insert_identities(cursor: duckdb.DuckDBPyConnection) -> None:
-    cursor.execute("INSERT INTO identities SELECT email, contact_id FROM numbers WHERE is_new")
+    """Let contacts be known by what their fields say and nobody is known by: e-mail, external id, phone."""
+    cursor.execute("INSERT INTO identities SELECT 'email:' || email, contact_id FROM numbers WHERE is_new")
+    for kind, is_identity in (("external_id", "external_id <> ''"), ("phone", "phone_is_valid")):
+        # What several contacts claim is the oldest one's, unless it is somebody's already.
+        cursor.execute(
+            f"""
+            INSERT INTO identities
+            SELECT '{kind}:' || {kind} AS identity,
+                arg_min(contact_id, (coalesce(created_at, TIMESTAMP '9999-12-31'), email))
+            FROM contacts
+            WHERE {is_identity} AND '{kind}:' || {kind} NOT IN (SELECT identity FROM identities)
+            GROUP BY {kind}
+            """
+        )
 
 
 def _supersede(cursor: duckdb.DuckDBPyConnection) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -39,6 +39,8 @@ _TYPES = {
 _MEANINGS = {
     "email": "the contact, trimmed and in lower case",
     "timezone": "as given, perhaps no IANA name",
+    "phone": "in E.164 where it could be read, else as given",
+    "profile": "JSON text of an object with the free keys; read it with ->> and a path",
     "lifetime_value": "in the workspace's currency",
 }
 
@@ -49,15 +51,27 @@ CONTACT_COLUMNS = (
         PublishedColumn(name, _TYPES[kind][0], _MEANINGS.get(name, _TYPES[kind][1]))
         for name, kind in CONTACT_FIELDS.items()
     ),
+    PublishedColumn("phone_is_valid", "BOOLEAN", "whether the phone is in E.164; NULL where there is none"),
     PublishedColumn("tags", "VARCHAR[]", "list of tags"),
 )
 _CONTACT_NAMES = ", ".join(f"c.{column.name}" for column in CONTACT_COLUMNS)
 
-CONTACTS_QUERY = f"SELECT {_CONTACT_NAMES} FROM base_contacts AS c"
+
+def contacts_query(custom_keys: Iterable[str]) -> str:
+    """The rows of the view `contacts`: the documented columns, then those of custom fields."""
+    custom = "".join(f', c."{key}"' for key in custom_keys)
+    return f"SELECT {_CONTACT_NAMES}{custom} FROM base_contacts AS c"
+
+
+def segment_query(custom_keys: Iterable[str], segment_id: str) -> str:
+    """The rows of the view of a segment. Ids have no character but a-z 0-9 _ -: none ends the quotes."""
+    members = f"SELECT m.members FROM base_memberships AS m WHERE m.segment_id = '{segment_id}'"
+    return f"{contacts_query(custom_keys)} WHERE get_bit(({members}), c.contact_id) = 1"
+
 
 VIEWS: Mapping[str, PublishedView] = MappingProxyType(
     {
-        "contacts": PublishedView("one per contact", CONTACT_COLUMNS, CONTACTS_QUERY),
+        "contacts": PublishedView("one per contact", CONTACT_COLUMNS, contacts_query(())),
         "timeline": PublishedView(
             "one per event of a contact; a custom event is one event of the kind `custom_event.` and its name",
             (
@@ -70,18 +84,21 @@ VIEWS: Mapping[str, PublishedView] = MappingProxyType(
                 PublishedColumn("operation", "VARCHAR", "what was done to it"),
                 PublishedColumn("template_id", "VARCHAR", "the template of a message"),
                 PublishedColumn("properties", "VARCHAR", "JSON text of an object; read it with ->> and a path"),
+                PublishedColumn(
+                    "changes", "VARCHAR", "JSON text: what changed, as `{field: {old, new}}`; NULL where nothing did"
+                ),
                 PublishedColumn("ingested_at", "TIMESTAMP", "instant at which the workspace took it in"),
             ),
             """
             SELECT c.email, e.kind, e.occurred_at, e.id, e.entity_type, e.entity_id, e.operation, e.template_id,
-                e.properties, e.ingested_at
+                e.properties, e.changes, e.ingested_at
             FROM (
                 SELECT contact_id, kind, occurred_at, id, entity_type, entity_id, operation, template_id, properties,
-                    ingested_at
+                    changes, ingested_at
                 FROM base_timeline
                 UNION ALL
                 SELECT contact_id, 'custom_event.' || event_name, occurred_at, NULL, 'custom_event', external_id, NULL,
-                    NULL, properties, ingested_at
+                    NULL, properties, NULL, ingested_at
                 FROM base_custom_events WHERE superseded_at IS NULL AND deleted_at IS NULL
             ) AS e JOIN base_contacts AS c ON c.contact_id = e.contact_id
             """,
@@ -169,9 +186,7 @@ VIEWS: Mapping[str, PublishedView] = MappingProxyType(
         ),
     }
 )
-"""The views of schema `main`. Schema `segment` has one view per computed segment, with the columns of `contacts`."""
+"""The views of schema `main`. Schema `segment` has one view per computed segment, with the columns of `contacts`.
 
-SEGMENT_VIEW_QUERY = f"""
-    {CONTACTS_QUERY}
-    WHERE get_bit((SELECT m.members FROM base_memberships AS m WHERE m.segment_id = {{segment}}), c.contact_id) = 1
+`contacts` and those have the columns of custom fields, too: see `contacts_query`.
 """

@@ -10,9 +10,10 @@ from enum import StrEnum
 
 import duckdb
 
-from engine.definition import Segment, check_ids, check_lists_of, read_segment
+from engine.definition import Segment, check_fields_of, check_ids, check_lists_of, contact_fields_of, read_segment
 from engine.errors import UnknownSegmentError
 from engine.storage.connection import store_errors
+from engine.storage.custom_fields import definition_fields, fields_in_use, stored_fields
 from engine.storage.instants import stored_instant
 from engine.storage.store import Store, begin_generation
 
@@ -58,8 +59,9 @@ def found_segment(segments: dict[str, StoredSegment], segment_id: str) -> Stored
 
 def checked_segments(store: Store, segments: Sequence[Segment]) -> None:
     """Refuse segments that cannot be computed on this store, or two under one id. Raises: SegmentsFileError."""
-    check_ids(segments)
-    check_lists_of(segments, store.catalog().lists)
+    _check(store, segments)
+    with store_errors(store.path), store.cursor() as cursor:
+        _check_fields(cursor, segments)
 
 
 def apply_segments(
@@ -69,8 +71,9 @@ def apply_segments(
 
     With `dry_run` nothing is stored. Raises: SegmentsFileError.
     """
-    checked_segments(store, segments)
+    _check(store, segments)
     with store.transaction() as cursor:
+        _check_fields(cursor, segments)
         known, versions = _stored(cursor), _latest_versions(cursor)
         applied = [_applied(segment, known.get(segment.id), versions.get(segment.id, 0)) for segment in segments]
         rows = [
@@ -97,6 +100,20 @@ def delete_segment(cursor: duckdb.DuckDBPyConnection, segment_id: str, *, delete
     return version
 
 
+def segments_naming(cursor: duckdb.DuckDBPyConnection, field_name: str) -> list[str]:
+    """The ids of the segments whose latest version looks at a field of contacts, in order."""
+    return [name for name, item in _stored(cursor).items() if field_name in contact_fields_of(item.segment.tree)]
+
+
+def _check(store: Store, segments: Sequence[Segment]) -> None:
+    check_ids(segments)
+    check_lists_of(segments, store.catalog().lists)
+
+
+def _check_fields(cursor: duckdb.DuckDBPyConnection, segments: Sequence[Segment]) -> None:
+    check_fields_of(segments, definition_fields(fields_in_use(stored_fields(cursor))))
+
+
 def _applied(segment: Segment, known: StoredSegment | None, version: int) -> AppliedSegment:
     if known is None:
         return AppliedSegment(segment, Change.NEW, version + 1)
@@ -113,8 +130,12 @@ def _stored(cursor: duckdb.DuckDBPyConnection) -> dict[str, StoredSegment]:
         ORDER BY id
         """
     ).fetchall()
+    # A field that was retired would still be read: whatever is stored can be computed.
+    fields = definition_fields({item.key: item.type for item in stored_fields(cursor)})
     return {
-        segment_id: StoredSegment(read_segment(json.loads(definition)), version, applied_at.replace(tzinfo=UTC))
+        segment_id: StoredSegment(
+            read_segment(json.loads(definition), fields=fields), version, applied_at.replace(tzinfo=UTC)
+        )
         for segment_id, version, definition, applied_at in rows
         if definition is not None
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -14,12 +14,14 @@ from typing import Any, Self
 
 import duckdb
 
-from engine.definition.points import iana_zones
 from engine.errors import StoreError
 from engine.plan.bind import Catalog
 from engine.storage.connection import Instance, StoreSettings, open_database, store_errors
 from engine.storage.instants import stored_instant
 from engine.storage.migrations import latest_version, migrate
+from engine.storage.schema_state import add_missing_zones, bring_up_to_date, is_current
+from engine.storage.scratch_folder import scratch_folder
+from engine.storage.whole_file import sync
 
 
 class Store:
@@ -29,12 +31,24 @@ class Store:
     """
 
     def __init__(
-        self, path: Path, instance: Instance, *, default_zone: str, database: str, read_only: bool = False
+        self,
+        path: Path,
+        instance: Instance,
+        *,
+        default_zone: str,
+        database: str,
+        settings: StoreSettings | None = None,
+        read_only: bool = False,
     ) -> None:
         self.path, self.default_zone, self.database = path, default_zone, database
+        self._settings = settings or StoreSettings()
         self._read_only = read_only
         self._instance = instance
         self._writing = threading.Lock()
+        self.change_count = 0
+        """How many transactions were committed since it was opened."""
+        self.membership_change_count = 0
+        """How many of them changed memberships: whoever does so says it here, after the commit."""
 
     @classmethod
     def create(
@@ -51,7 +65,7 @@ class Store:
         """
         with store_errors(path):
             instance = Instance(open_database(path, settings or StoreSettings()))
-            store = cls(path, instance, default_zone=default_zone, database=instance.name)
+            store = cls(path, instance, default_zone=default_zone, database=instance.name, settings=settings)
             store._make_tables(created_at=created_at)
             return store
 
@@ -66,29 +80,46 @@ class Store:
         with store_errors(path):
             connection = open_database(path, settings or StoreSettings(), read_only=read_only)
             try:
-                is_current = _is_current(path, connection)
-                if not is_current and not read_only:
-                    _bring_up_to_date(connection)
+                is_latest = is_current(path, connection)
+                if not is_latest and not read_only:
+                    bring_up_to_date(connection)
                 ((zone,),) = connection.execute("SELECT timezone FROM workspace").fetchall()
             except BaseException:
                 connection.close()
                 raise
-            if is_current or not read_only:
-                instance = Instance(connection)
-                return cls(path, instance, default_zone=zone, database=instance.name, read_only=read_only)
+            if is_latest or not read_only:
+                own = Instance(connection)
+                return cls(path, own, default_zone=zone, database=own.name, settings=settings, read_only=read_only)
             connection.close()
         cls.open(path, settings).close()
         return cls.open(path, settings, read_only=True)
 
-    def cursor(self) -> duckdb.DuckDBPyConnection:
-        """A connection of its own for one request. Raises: KeyboardInterrupt after `interrupt`."""
+    def cursor(self, *, interruptible: bool = True) -> duckdb.DuckDBPyConnection:
+        """A connection of its own for one request. Raises: StoreError, KeyboardInterrupt after `interrupt`.
+
+        After a failure that DuckDB does not get over, such as a checkpoint without room on the disk, it refuses
+        everything until it is opened again: then it is.
+        """
         with store_errors(self.path):
-            return self._instance.cursor(database=self.database)
+            try:
+                return self._instance.cursor(database=self.database, interruptible=interruptible)
+            except duckdb.FatalException:
+                self._instance.reopen(self._open_again)
+                self.change_count += 1  # the commit that failed may be there all the same
+                return self._instance.cursor(database=self.database, interruptible=interruptible)
+
+    def _open_again(self) -> duckdb.DuckDBPyConnection:
+        return open_database(self.path, self._settings, read_only=self._read_only)
 
     @contextmanager
-    def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A cursor whose changes are kept all together when the block ends, or not at all when it raises."""
-        with self._writing, store_errors(self.path), self.cursor() as cursor:
+    def transaction(self, *, interruptible: bool = True) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor whose changes are kept all together when the block ends, or not at all when it raises.
+
+        Raises: StoreError, also for a store that is only read.
+        """
+        if self._read_only:
+            raise StoreError(f"{self.path}: was opened to be read only; open it without read_only to change it")
+        with self._writing, store_errors(self.path), self.cursor(interruptible=interruptible) as cursor:
             cursor.execute("BEGIN")
             try:
                 yield cursor
@@ -96,6 +127,70 @@ class Store:
                 _roll_back(cursor)
                 raise
             cursor.execute("COMMIT")
+            self.change_count += 1
+
+    @contextmanager
+    def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor that sees the store as it is now, whatever is written while the block runs; nobody waits for it."""
+        with store_errors(self.path), self.cursor() as cursor:
+            cursor.execute("BEGIN TRANSACTION READ ONLY")
+            try:
+                cursor.execute("FROM workspace").fetchall()  # the first read settles what is seen
+                yield cursor
+            finally:
+                _roll_back(cursor)
+
+    @contextmanager
+    def held_for_reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The same, while writers wait: other cursors see the same rows."""
+        with self._writing, self.reading() as cursor:
+            yield cursor
+
+    def checkpoint(self) -> None:
+        """Bring the log into the file, so that the next opening need not read it. Raises: StoreError.
+
+        While somebody reads what was there before the last writes it cannot be done, and is left for later.
+        """
+        with self._writing, store_errors(self.path), self.cursor() as cursor:
+            _checkpoint(cursor)
+
+    def rewrite(self, fill: Callable[[duckdb.DuckDBPyConnection, str], None]) -> None:
+        """Go on with a new file, into which `fill` writes all tables, given a cursor and the name of its database.
+
+        The new file takes the place of the old one by one rename: killed at any moment, the store is whole.
+        Raises: StoreError if it was opened to be read only, or somebody in this process does not stop reading.
+        """
+        if self._read_only:
+            raise StoreError(f"{self.path}: was opened to be read only")
+        database = f"attached_{uuid.uuid4().hex[:12]}"
+        with self._writing, store_errors(self.path), scratch_folder(".rewrite-", beside=self.path.parent) as folder:
+            aside = folder / self.path.name
+            self._instance.attach(aside, database)
+            try:
+                with self.cursor() as cursor:
+                    fill(cursor, database)
+                    cursor.execute(f"CHECKPOINT {database}")
+            finally:
+                self._instance.detach(database)
+            with self.cursor() as cursor:
+                _checkpoint(cursor)
+
+            def replace_file() -> None:
+                # A log left behind would be taken for one of the new file.
+                if self.log_bytes() or aside.with_name(f"{aside.name}.wal").exists():
+                    raise StoreError(f"{self.path}: its log cannot be brought into the file; try again")
+                sync(aside)
+                aside.replace(self.path)
+                sync(self.path.parent)
+
+            self._instance.while_closed(replace_file, lambda: open_database(self.path, self._settings))
+
+    def log_bytes(self) -> int:
+        """The size of the log: what was committed and is not in the file yet."""
+        try:
+            return self.path.with_name(f"{self.path.name}.wal").stat().st_size
+        except FileNotFoundError:
+            return 0
 
     def interrupt(self) -> None:
         """Stop every statement under way, and refuse new ones: they raise KeyboardInterrupt. From any thread."""
@@ -156,7 +251,7 @@ class Store:
         with self._writing, store_errors(self.path):
             if not self._read_only:
                 with self.cursor() as cursor:
-                    cursor.execute("CHECKPOINT")
+                    _checkpoint(cursor)
             log = self.path.with_name(f"{self.path.name}.wal")
             yield (self.path, log) if log.exists() else (self.path,)
 
@@ -172,7 +267,7 @@ class Store:
             at = None if created_at is None else stored_instant(created_at)
             row = [latest_version(), self.default_zone, at, f"populace {version('populace')}", uuid.uuid4().hex]
             cursor.execute("INSERT INTO workspace VALUES ($1, $2, $3, $4, $5)", row)
-            _add_missing_zones(cursor)
+            add_missing_zones(cursor)
 
     def __enter__(self) -> Self:
         return self
@@ -194,45 +289,9 @@ def _roll_back(cursor: duckdb.DuckDBPyConnection) -> None:
         return
 
 
-def _is_current(path: Path, connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether the file has the latest schema and all time zones. Raises: StoreError if it is not one of ours."""
+def _checkpoint(cursor: duckdb.DuckDBPyConnection) -> None:
+    """Bring the log into the file, unless a transaction that reads still needs rows of before."""
     try:
-        ((found,),) = connection.execute("SELECT schema_version FROM workspace").fetchall()
-    except (duckdb.CatalogException, duckdb.BinderException, ValueError) as error:
-        raise StoreError(f"{path}: is a database, but not one that populace made") from error
-    if found > latest_version():
-        raise StoreError(
-            f"{path}: was written by a newer populace (schema {found}; this one knows up to {latest_version()}); "
-            "upgrade populace to open it"
-        )
-    ((zone_count,),) = connection.execute("SELECT count(*) FROM zones").fetchall()
-    return bool(found == latest_version() and zone_count >= len(iana_zones()))
-
-
-def _bring_up_to_date(connection: duckdb.DuckDBPyConnection) -> None:
-    """Migrate the schema, and learn the time zones that the zone database got since."""
-    with connection.cursor() as cursor:
-        cursor.execute("BEGIN")
-        ((found,),) = cursor.execute("SELECT schema_version FROM workspace").fetchall()
-        migrate(cursor, found)
-        _add_missing_zones(cursor)
-        cursor.execute("COMMIT")
-
-
-def _add_missing_zones(cursor: duckdb.DuckDBPyConnection) -> None:
-    """Number the IANA zones that have no number yet, and give them to the contacts that name them."""
-    cursor.execute(
-        """
-        INSERT INTO zones
-        WITH given AS (SELECT unnest($1) AS name)
-        SELECT (SELECT coalesce(max(zone_id), 0) FROM zones) + row_number() OVER (ORDER BY name), name
-        FROM given WHERE name NOT IN (SELECT name FROM zones)
-        """,
-        [sorted(iana_zones())],
-    )
-    cursor.execute(
-        """
-        UPDATE contacts SET zone_id = zones.zone_id FROM zones
-        WHERE contacts.zone_id = 0 AND contacts.timezone = zones.name
-        """
-    )
+        cursor.execute("CHECKPOINT")
+    except duckdb.TransactionException:
+        return

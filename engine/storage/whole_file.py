@@ -46,6 +46,15 @@ def _open_aside(path: Path) -> tuple[BinaryIO, Path]:
     return os.fdopen(handle, "wb"), Path(name)
 
 
+def sync(path: Path) -> None:
+    """Have a file, or the names in a folder, on disk. Never of a database that is open: closing it drops its lock."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def umask() -> int:
     """The mode bits that this process withholds; reading them sets them, so they are set back."""
     mask = os.umask(0o077)

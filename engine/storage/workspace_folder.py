@@ -20,6 +20,16 @@ STORE_FILE = "store.duckdb"
 
 def make_workspace(folder: Path, *, default_zone: str, created_at: datetime) -> None:
     """Make a folder that must not be there yet, or be empty: whole, or not at all. Raises: StoreError."""
+    with new_workspace(folder) as path:
+        Store.create(path, default_zone=default_zone, created_at=created_at).close()
+
+
+@contextmanager
+def new_workspace(folder: Path) -> Iterator[Path]:
+    """The path at which the block makes the store of a new workspace; its folder appears when the block ends.
+
+    Raises: StoreError for a folder that is not empty, before the block begins.
+    """
     if (folder / STORE_FILE).exists():
         raise StoreError(f"{folder}: is a workspace already")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -27,7 +37,7 @@ def make_workspace(folder: Path, *, default_zone: str, created_at: datetime) -> 
     with store_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with scratch_folder(f".{folder.name[:100]}.", beside=folder.parent) as aside:
-            Store.create(aside / STORE_FILE, default_zone=default_zone, created_at=created_at).close()
+            yield aside / STORE_FILE
             (aside / LOCK_FILE).touch()
             aside.chmod(0o777 & ~umask())
             aside.rename(folder)
@@ -59,5 +69,5 @@ def opened_workspace(
 def _clear(folder: Path) -> None:
     """Remove the scratch folders of processes that were killed: nobody else works here now."""
     for path in folder.iterdir():
-        if path.is_dir() and path.name.startswith((".import-", ".published-")):
+        if path.is_dir() and path.name.startswith((".import-", ".published-", ".rewrite-")):
             rmtree(path, ignore_errors=True)

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
 import polars as pl
 import pyarrow as pa
 
 from engine.definition.fields import CONTACT_FIELDS, FieldType
-from engine.definition.vocabulary import EVENT_NAME_PATTERN, GOAL_TYPES, KIND_PATTERN, SUBSCRIPTION_STATUSES
+from engine.definition.vocabulary import (
+    EVENT_NAME_PATTERN,
+    GOAL_TYPES,
+    KIND_PATTERN,
+    LIST_ID_PATTERN,
+    SUBSCRIPTION_STATUSES,
+)
+from engine.storage.custom_fields import CustomFieldType
 from ingest.dataset.column_types.boolean import Boolean
 from ingest.dataset.column_types.column_type import ColumnType
+from ingest.dataset.column_types.date import Date
 from ingest.dataset.column_types.email import Email
 from ingest.dataset.column_types.instant import Instant
 from ingest.dataset.column_types.json_text import JsonText
 from ingest.dataset.column_types.number import ExactNumber, Number
+from ingest.dataset.column_types.phone import Phone
+from ingest.dataset.column_types.recognised import RecognisedText
 from ingest.dataset.column_types.tags import Tags
 from ingest.dataset.column_types.text import OneOfText, PatternText, Text
+from ingest.dataset.column_types.url import Url
+from ingest.values.country import known_country
+from ingest.values.language import known_language
 
 ROW_NUMBER = "row_number"
 GIVEN = "given"
@@ -27,13 +40,14 @@ TEXT, NUMBER, INSTANT, BOOLEAN, TAGS = Text(), Number(), Instant(), Boolean(), T
 EMAIL_OF_CONTACT, EMAIL = Email(validated=True), Email(validated=False)
 JSON, JSON_OBJECT = JsonText(object_only=False), JsonText(object_only=True)
 MONEY = ExactNumber()
+PHONE, COUNTRY, LANGUAGE = Phone(), RecognisedText(known_country), RecognisedText(known_language)
 KIND = PatternText(
     "a kind",
     KIND_PATTERN,
     "it has 1 to 128 characters of a-z 0-9 _ . : - (or it is custom_event. and an event name)",
 )
 EVENT_NAME = PatternText("an event name", EVENT_NAME_PATTERN, "it has 1 to 100 characters of A-Z a-z 0-9 _ . : / -")
-LIST_ID = PatternText("a list id", r"[A-Za-z0-9_.-]{1,64}", "it has 1 to 64 characters of A-Z a-z 0-9 _ . -")
+LIST_ID = PatternText("a list id", LIST_ID_PATTERN, "it has 1 to 64 characters of A-Z a-z 0-9 _ . -")
 GOAL_TYPE = OneOfText(GOAL_TYPES)
 STATUS = OneOfText(SUBSCRIPTION_STATUSES)
 
@@ -84,12 +98,21 @@ _TYPE_OF_FIELD = {
     FieldType.TIME: INSTANT,
     FieldType.JSON: JSON,
 }
+_TYPE_BY_NAME: dict[str, ColumnType] = {
+    "email": EMAIL_OF_CONTACT,
+    "phone": PHONE,
+    "country": COUNTRY,
+    "language": LANGUAGE,
+    "profile": JSON_OBJECT,
+}
 
 CONTACTS = Table(
     "contacts",
     (
-        Column("email", EMAIL_OF_CONTACT, required=True),
-        *(Column(name, _TYPE_OF_FIELD[kind]) for name, kind in CONTACT_FIELDS.items() if name != "email"),
+        *(
+            Column(name, _TYPE_BY_NAME.get(name, _TYPE_OF_FIELD[kind]), required=name == "email")
+            for name, kind in CONTACT_FIELDS.items()
+        ),
         Column("tags", TAGS),
     ),
     partial=True,
@@ -144,3 +167,20 @@ SUBSCRIPTIONS = Table(
     partial=True,
 )
 TABLES = {table.name: table for table in (CONTACTS, TIMELINE, CUSTOM_EVENTS, LISTS, SUBSCRIPTIONS)}
+
+_TYPE_OF_CUSTOM_FIELD: Mapping[CustomFieldType, ColumnType] = {
+    CustomFieldType.TEXT: TEXT,
+    CustomFieldType.NUMBER: NUMBER,
+    CustomFieldType.DATE: Date(),
+    CustomFieldType.DATETIME: INSTANT,
+    CustomFieldType.BOOLEAN: BOOLEAN,
+    CustomFieldType.EMAIL: EMAIL_OF_CONTACT,
+    CustomFieldType.URL: Url(),
+    CustomFieldType.JSON: JSON,
+}
+
+
+def tables_with(custom_fields: Mapping[str, CustomFieldType]) -> Mapping[str, Table]:
+    """The tables of a dataset folder for a workspace whose contacts have custom fields, too, by their keys."""
+    own = (Column(key, _TYPE_OF_CUSTOM_FIELD[kind]) for key, kind in custom_fields.items())
+    return {**TABLES, CONTACTS.name: replace(CONTACTS, columns=(*CONTACTS.columns, *own))}

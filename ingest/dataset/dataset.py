@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import polars as pl
 import pyarrow as pa
 
+from engine.storage.custom_fields import CustomFieldType
 from ingest.dataset.bad_rows import BadRows, StopAtFirstBadRow
-from ingest.dataset.columns import ROW_NUMBER, TABLES, Table
+from ingest.dataset.columns import ROW_NUMBER, Table, tables_with
 from ingest.dataset.folder import FolderContents, TableSource, read_folder
 from ingest.dataset.formats import FORMATS
 from ingest.dataset.records import ExtraColumns, TableFile
 from ingest.dataset.validation import validated_rows
+
+NO_CUSTOM_FIELDS: Mapping[str, CustomFieldType] = MappingProxyType({})
 
 BATCH_MIN_ROWS = 250_000
 BATCH_MIN_BYTES = 128 * 1024 * 1024
@@ -34,21 +38,24 @@ def open_dataset(
     extra_columns: ExtraColumns = "refuse",
     bad_rows: BadRows | None = None,
     on_progress: Callable[[int], None] | None = None,
+    custom_fields: Mapping[str, CustomFieldType] = NO_CUSTOM_FIELDS,
 ) -> Dataset:
     """The dataset of a folder, with the columns of every file checked and no row read yet.
 
     `bad_rows` takes the rows that are not valid; without it the first one ends the run with a BadRowError.
     `on_progress` is called with the bytes done so far, of all tables together, out of `total_bytes`.
+    `custom_fields` are those that the contacts of its workspace have, besides the contact fields.
     Raises: DatasetError if the folder or one of its files cannot be used as a whole.
     """
     contents = read_folder(folder)
-    tables = {name: _open_files(source, extra_columns) for name, source in contents.sources.items()}
-    return Dataset(contents, tables, bad_rows or StopAtFirstBadRow(), on_progress)
+    known = tables_with(custom_fields)
+    files = {name: _open_files(source, known[name], extra_columns) for name, source in contents.sources.items()}
+    return Dataset(contents, files, bad_rows or StopAtFirstBadRow(), on_progress, custom_fields)
 
 
-def _open_files(source: TableSource, extra_columns: ExtraColumns) -> list[TableFile]:
+def _open_files(source: TableSource, table: Table, extra_columns: ExtraColumns) -> list[TableFile]:
     """The files of a table. Raises: DatasetError if one cannot be used."""
-    return [FORMATS[source.suffix](file, TABLES[source.table], extra_columns) for file in source.files]
+    return [FORMATS[source.suffix](file, table, extra_columns) for file in source.files]
 
 
 class Dataset:
@@ -64,8 +71,11 @@ class Dataset:
         files: Mapping[str, list[TableFile]],
         bad_rows: BadRows,
         on_progress: Callable[[int], None] | None,
+        custom_fields: Mapping[str, CustomFieldType],
     ) -> None:
         self.tables = tuple(files)
+        self.custom_fields = dict(custom_fields)
+        self.known_tables = tables_with(custom_fields)
         self.ignored_files = contents.ignored
         self.row_counts: dict[str, RowCounts] = {}
         self.failure: Exception | None = None
@@ -83,12 +93,12 @@ class Dataset:
     def batches(self, name: str) -> pa.RecordBatchReader:
         """The valid rows of a table, read while the reader is read; none if the folder does not have the table.
 
-        Rows: one per valid record, in file order. Columns: `TABLES[name].schema`: `row_number` (the record's number in
-        the table, from 1), then every column of the table, null where the files do not have it.
+        Rows: one per valid record, in file order. Columns: `known_tables[name].schema`: `row_number` (the record's
+        number in the table, from 1), then every column of the table, null where the files do not have it.
         Raises: BadRowError or DatasetError, while it is read; the same exception is then in `failure`.
         Each call reads anew: counts start again, and bad rows are handed over again.
         """
-        table = TABLES[name]
+        table = self.known_tables[name]
         return pa.RecordBatchReader.from_batches(table.schema, self._record_batches(table))
 
     def _record_batches(self, table: Table) -> Iterator[pa.RecordBatch]:

@@ -49,7 +49,7 @@ WORLD: dict[str, Any] = {
             "created_at": "2026-05-25T12:00:00.000001Z",
             "custom_json_1": {"plan": {"tier": 7, "tags": []}},
         },
-        {"email": "di@x.example", "country": "us", "timezone": "America/Havana"},  # almost nothing
+        {"email": "di@x.example", "country": "Us of A", "timezone": "America/Havana"},  # almost nothing
         {"email": "ed@x.example", "country": "US", "first_name": "O'Neil"},  # no events at all
     ],
     "timeline": [

@@ -8,7 +8,7 @@ from engine.definition.document import Document
 from engine.definition.fields import FieldType
 from engine.definition.filters import FILTER_KEYS, read_field_type, read_filter, read_json_path
 from engine.definition.points import read_timeframe
-from engine.definition.tree import AllOf, Comparison, CountCondition, Node, Subject
+from engine.definition.tree import EVENT_PROPERTIES, AllOf, Comparison, CountCondition, Node, Subject
 from engine.definition.vocabulary import KIND_PATTERN
 from engine.errors import shown
 
@@ -53,4 +53,4 @@ def _read_filter(value: object, path: str) -> Node:
     document = Document.of(value, path, keys=FILTER_KEYS)
     json_path = (document.text("field_name"), *read_json_path(document))
     field_type = read_field_type(document, own=FieldType.STRING, is_json=True)
-    return read_filter(document, Subject("properties", field_type, True, json_path))
+    return read_filter(document, Subject(EVENT_PROPERTIES, field_type, True, json_path))

@@ -7,15 +7,22 @@ from __future__ import annotations
 
 import duckdb
 
-from engine.storage.migrations import v001_first_tables
+from engine.storage.migrations import v001_first_tables, v002_writes
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (v001_first_tables.STATEMENTS,)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (v001_first_tables.STATEMENTS, v002_writes.STATEMENTS)
 """The statements of each migration; the first one makes version 1."""
 
 
 def latest_version() -> int:
     """The schema version that this populace reads and writes."""
     return len(MIGRATIONS)
+
+
+def make_tables(cursor: duckdb.DuckDBPyConnection, version: int) -> None:
+    """The tables of a schema version, in a database that has none; what migrations put into them is there, too."""
+    for statements in MIGRATIONS[:version]:
+        for statement in statements:
+            cursor.execute(statement)
 
 
 def migrate(cursor: duckdb.DuckDBPyConnection, version: int) -> None:

@@ -10,7 +10,8 @@ import polars as pl
 import pyarrow as pa
 
 from ingest.dataset.column_types.column_type import ColumnType
-from ingest.dataset.column_types.conversion import Conversion, RefusedValueError, settle
+from ingest.dataset.column_types.conversion import Conversion, settle
+from ingest.values.refused import RefusedValueError
 
 
 @dataclass(frozen=True, slots=True)

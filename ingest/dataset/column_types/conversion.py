@@ -8,12 +8,10 @@ from typing import Any
 
 import polars as pl
 
+from ingest.values.refused import RefusedValueError
+
 # Stands for bytes that are not UTF-8. It begins with NUL, which no column type takes: a value with it is refused.
 NOT_UTF8 = "\x00\ufffd"
-
-
-class RefusedValueError(Exception):
-    """A value that a column does not take; the text says why, and reads on after the value: "is not a number"."""
 
 
 @dataclass(frozen=True, slots=True)

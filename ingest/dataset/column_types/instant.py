@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,17 +10,15 @@ import pyarrow as pa
 
 from ingest.dataset.column_types.arrow_text import is_arrow_text, text_of_arrow
 from ingest.dataset.column_types.column_type import ColumnType
-from ingest.dataset.column_types.conversion import Conversion, RefusedValueError, settle
+from ingest.dataset.column_types.conversion import Conversion, settle
+from ingest.values.instant import DATE, TIME, ZONE, refuse_instant
+from ingest.values.refused import RefusedValueError
 
 FIRST_SECOND = -62_135_596_800  # 0001-01-01T00:00:00Z
 END_SECOND = 253_402_300_800  # 10000-01-01T00:00:00Z
 _PER_SECOND = {"ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
-_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?"
-_ZONE = r"(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
-_IN_UTC = rf"^{_DATE}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z$"
-_EXAMPLE = "write it as 2026-05-01T10:00:00Z or with an offset"
+_IN_UTC = rf"^{DATE}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +51,7 @@ class Instant(ColumnType):
             return _of_timestamps(raw.to_physical(), _PER_SECOND[raw.dtype.time_unit])
         microseconds = _of_utc_text(raw) if raw.str.contains(_IN_UTC).all() else _of_text(raw)
         accepted = microseconds.is_between(FIRST_SECOND * 10**6, END_SECOND * 10**6, closed="left")
-        return settle(raw, microseconds.cast(self.stored), accepted, _refuse_text)
+        return settle(raw, microseconds.cast(self.stored), accepted, refuse_instant)
 
 
 def _of_timestamps(counts: pl.Series, per_second: int) -> Conversion:
@@ -78,7 +75,7 @@ def _of_text(text: pl.Series) -> pl.Series:
     offset_minutes = zone.str.slice(1, 2).cast(pl.Int64) * 60 + zone.str.slice(4, 2).cast(pl.Int64)
     ahead_of_utc = pl.when(zone.str.starts_with("-")).then(-offset_minutes).otherwise(offset_minutes).fill_null(0)
     parsed = pl.DataFrame({"value": text}).select(
-        value=pl.when(value.str.contains(rf"^{_DATE}[Tt ]{_TIME}{_ZONE}$")).then(value)
+        value=pl.when(value.str.contains(rf"^{DATE}[Tt ]{TIME}{ZONE}$")).then(value)
     )
     parts = parsed.select(
         clock=clock,
@@ -86,23 +83,6 @@ def _of_text(text: pl.Series) -> pl.Series:
         ahead_of_utc=pl.when(zone.str.contains("^[+-]")).then(ahead_of_utc).otherwise(0),
     )
     return _of_utc_text(parts["clock"]) + parts["fraction"] - parts["ahead_of_utc"] * 60_000_000
-
-
-def _refuse_text(text: str) -> str:
-    """Raises: RefusedValueError, always."""
-    if text == "":
-        raise RefusedValueError("is empty")
-    if re.fullmatch(rf"{_DATE}[Tt ]{_TIME}", text):
-        raise RefusedValueError(f"has no time zone; {_EXAMPLE}")
-    if re.fullmatch(_DATE, text):
-        raise RefusedValueError(f"is a date without a time; {_EXAMPLE}")
-    if re.fullmatch(rf"{_DATE}[Tt ]{_TIME}{_ZONE}", text):
-        if pl.Series([text[:10]]).str.to_date("%Y-%m-%d", strict=False).has_nulls():
-            raise RefusedValueError("is not a day of the calendar")
-        raise RefusedValueError("is not within the years 0001 to 9999 of UTC")
-    if re.fullmatch(rf"{_DATE}[Tt ](?:24:\d\d:\d\d|\d\d:\d\d:60)(?:\.\d+)?{_ZONE}", text):
-        raise RefusedValueError("is an hour 24 or a leap second, which have no place here; write the second after it")
-    raise RefusedValueError(f"is not an RFC 3339 instant; {_EXAMPLE}")
 
 
 def _refuse_count(_count: int) -> str:

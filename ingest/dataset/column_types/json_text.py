@@ -18,8 +18,9 @@ from engine.definition.vocabulary import MAX_TEXT_CHARACTERS
 from ingest.dataset.column_types.arrow_nested import json_of_nested, nested_problem
 from ingest.dataset.column_types.arrow_text import is_arrow_text, text_of_arrow
 from ingest.dataset.column_types.column_type import JSON_NAMES, ColumnType
-from ingest.dataset.column_types.conversion import Conversion, RefusedValueError, settle
+from ingest.dataset.column_types.conversion import Conversion, settle
 from ingest.dataset.column_types.text import non_ascii, normalised
+from ingest.values.refused import RefusedValueError
 
 # A regular expression for the JSON that is common: up to four levels, no \u escapes, no number that could be infinite.
 # Whatever it does not match is not refused, but goes through a JSON parser.

@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from engine.definition.vocabulary import GOAL_VALUE_DECIMALS, MAX_GOAL_VALUE
 from ingest.dataset.column_types.column_type import ColumnType
-from ingest.dataset.column_types.conversion import Conversion, RefusedValueError, settle
+from ingest.dataset.column_types.conversion import Conversion, settle
+from ingest.values.refused import RefusedValueError
 
 NUMERAL = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 

@@ -12,10 +12,11 @@ import pyarrow as pa
 
 from ingest.dataset.column_types.arrow_text import is_arrow_text, text_of_arrow
 from ingest.dataset.column_types.column_type import JSON_NAMES, ColumnType
-from ingest.dataset.column_types.conversion import Conversion, RefusedValueError, settle
+from ingest.dataset.column_types.conversion import Conversion, settle
 from ingest.dataset.column_types.text import normalised
+from ingest.values.refused import RefusedValueError
+from ingest.values.tags import TAG_MAX_CHARACTERS
 
-TAG_MAX_CHARACTERS = 64
 CSV_SEPARATOR = ";"
 
 

@@ -9,7 +9,9 @@ import polars as pl
 from engine.definition.vocabulary import MAX_TEXT_CHARACTERS
 from engine.errors import one_of
 from ingest.dataset.column_types.column_type import ColumnType
-from ingest.dataset.column_types.conversion import Conversion, RefusedValueError, replaced, settle
+from ingest.dataset.column_types.conversion import Conversion, replaced, settle
+from ingest.values.refused import RefusedValueError
+from ingest.values.text import text
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,28 +24,21 @@ class Text(ColumnType):
         accepted = ~values.str.contains("\x00", literal=True)
         if (values.str.len_bytes().max() or 0) > MAX_TEXT_CHARACTERS:  # type: ignore[operator]  # polars types max() widely
             accepted &= values.str.len_chars() <= MAX_TEXT_CHARACTERS
-        return settle(raw, values, accepted, _refuse_text)
+        return settle(raw, values, accepted, text)
 
 
-def normalised(text: pl.Series) -> pl.Series:
-    """The text in Unicode NFC. Only what is not ASCII can change, and only that is looked at."""
-    odd = non_ascii(text)
+def normalised(texts: pl.Series) -> pl.Series:
+    """The texts in Unicode NFC. Only what is not ASCII can change, and only that is looked at."""
+    odd = non_ascii(texts)
     if not odd.any():
-        return text
+        return texts
     positions = odd.arg_true()
-    return replaced(text, positions, text.gather(positions).str.normalize("NFC"))
+    return replaced(texts, positions, texts.gather(positions).str.normalize("NFC"))
 
 
-def non_ascii(text: pl.Series) -> pl.Series:
+def non_ascii(texts: pl.Series) -> pl.Series:
     """Which values hold a character beyond ASCII."""
-    return text.str.len_bytes() != text.str.len_chars()
-
-
-def _refuse_text(value: str) -> str:
-    """Raises: RefusedValueError, always."""
-    if "\x00" in value:
-        raise RefusedValueError("holds a NUL character; remove it")
-    raise RefusedValueError(f"is longer than the limit of {MAX_TEXT_CHARACTERS:,} characters")
+    return texts.str.len_bytes() != texts.str.len_chars()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,163 @@
+"""What the writer remembers from one group of writes to the next, so that it need not be read anew."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import duckdb
+import pyarrow as pa
+
+from engine.definition.fields import JSON_FIELDS
+from engine.storage.changes.custom_event_rows import loaded_keys
+from engine.storage.changes.event_ids import EventIds
+from engine.storage.changes.timeline_rows import loaded_ids
+from engine.storage.custom_fields import CustomField, CustomFieldType, stored_fields
+
+
+@dataclass(frozen=True, slots=True)
+class ListRow:
+    """A list as the store has it. `deleted_at` is naive, in UTC."""
+
+    id: str
+    name: str
+    is_public: bool
+    is_double_optin: bool
+    welcome_template_id: str | None
+    unsubscribe_template_id: str | None
+    confirmation_template_id: str | None
+    deleted_at: datetime | None
+
+
+LIST_COLUMNS = tuple(ListRow.__slots__)
+
+LAST_SENT_MAIL = "last_sent_mail"
+"""The setting with the highest number of a mail that left the outbox: numbers are not given again."""
+
+
+@dataclass(frozen=True, slots=True)
+class TagRow:
+    """A tag that has a colour. `created_at` is naive, in UTC."""
+
+    name: str
+    color: str | None
+    created_at: datetime
+
+
+class ContactFlags:
+    """A set of contacts, one byte for each contact of the workspace."""
+
+    def __init__(self, contact_ids: Iterable[int] = ()) -> None:
+        self._flags = bytearray()
+        self.add(contact_ids)
+
+    def missing(self, contact_ids: Iterable[int]) -> list[int]:
+        """Those of the contacts that are not in it, sorted."""
+        flags = self._flags
+        return sorted(i for i in contact_ids if i >= len(flags) or not flags[i])
+
+    def add(self, contact_ids: Iterable[int]) -> None:
+        """Put contacts in."""
+        ids = list(contact_ids)
+        lacking = max(ids, default=-1) + 1 - len(self._flags)
+        if lacking > 0:
+            self._flags.extend(bytes(lacking + len(self._flags) // 4))
+        for contact_id in ids:
+            self._flags[contact_id] = 1
+
+
+@dataclass(slots=True)
+class WriterMemory:
+    """The small tables, the next numbers, and the ids of all events once one has been asked for.
+
+    It is right as long as nobody but the writer writes: `change_count` is that of the store when it was read.
+    """
+
+    change_count: int
+    schema: pa.Schema
+    next_contact_id: int
+    next_sequence: int
+    next_mail_sequence: int
+    zones: Mapping[str, int]
+    lists: dict[str, ListRow]
+    fields: dict[str, CustomField]
+    tags: dict[str, TagRow]
+    settings: Mapping[str, object]
+    has_suppressed: bool
+    event_ids: EventIds | None = None
+    custom_event_keys: EventIds | None = None
+    touched: ContactFlags = field(default_factory=ContactFlags)
+    _timeline_custom_events: bool | None = None
+    json_fields: frozenset[str] = field(init=False)
+    """The columns of contacts that hold JSON text."""
+
+    def __post_init__(self) -> None:
+        custom = (item.key for item in self.fields.values() if item.type is CustomFieldType.JSON)
+        self.json_fields = frozenset((*JSON_FIELDS, *custom))
+
+    @classmethod
+    def read(cls, cursor: duckdb.DuckDBPyConnection, change_count: int) -> WriterMemory:
+        """What the store says now."""
+        (numbers,) = cursor.execute(
+            """
+            SELECT (SELECT greatest(coalesce(max(contact_id), -1), (SELECT coalesce(max(contact_id), -1) FROM retired))
+                    FROM contacts),
+                (SELECT coalesce(max(sequence), 0) FROM timeline),
+                (SELECT coalesce(max(sequence), 0) FROM outbox),
+                (SELECT count(*) > 0 FROM suppressed)
+            """
+        ).fetchall()
+        lists = cursor.execute(f"SELECT {', '.join(LIST_COLUMNS)} FROM lists").fetchall()
+        tags = cursor.execute("SELECT name, color, created_at FROM tags").fetchall()
+        settings = cursor.execute("SELECT name, value FROM settings").fetchall()
+        return cls(
+            change_count=change_count,
+            schema=cursor.sql("FROM contacts LIMIT 0").to_arrow_table().schema,
+            next_contact_id=numbers[0] + 1,
+            next_sequence=numbers[1] + 1,
+            next_mail_sequence=max(numbers[2], _last_sent(dict(settings))) + 1,
+            zones={name: number for number, name in cursor.execute("SELECT zone_id, name FROM zones").fetchall()},
+            lists={row[0]: ListRow(*row[:2], *(bool(flag) for flag in row[2:4]), *row[4:]) for row in lists},
+            fields={item.key: item for item in stored_fields(cursor)},
+            tags={row[0]: TagRow(*row) for row in tags},
+            settings={name: json.loads(value) for name, value in settings},
+            has_suppressed=numbers[3],
+            touched=ContactFlags(i for (i,) in cursor.execute("SELECT DISTINCT contact_id FROM touched").fetchall()),
+        )
+
+    @property
+    def merging_identities(self) -> frozenset[str]:
+        """The kinds of identity by which contacts are merged."""
+        kinds = self.settings["merging_identities"]
+        assert isinstance(kinds, list)
+        return frozenset(kinds)
+
+    @property
+    def secret(self) -> str:
+        """What signs links and hides suppressed e-mails."""
+        return str(self.settings["secret"])
+
+    def has_timeline_custom_events(self, cursor: duckdb.DuckDBPyConnection) -> bool:
+        """Whether files brought custom events into the timeline itself; looked up at the first call."""
+        if self._timeline_custom_events is None:
+            query = "SELECT count(*) > 0 FROM (SELECT 1 FROM timeline WHERE starts_with(kind, 'custom_event.') LIMIT 1)"
+            ((self._timeline_custom_events,),) = cursor.execute(query).fetchall()
+        return bool(self._timeline_custom_events)
+
+    def known_event_ids(self, cursor: duckdb.DuckDBPyConnection) -> EventIds:
+        """The ids of all timeline events; read at the first call."""
+        if self.event_ids is None:
+            self.event_ids = loaded_ids(cursor)
+        return self.event_ids
+
+    def known_custom_events(self, cursor: duckdb.DuckDBPyConnection) -> EventIds:
+        """The keys of all custom events; read at the first call."""
+        if self.custom_event_keys is None:
+            self.custom_event_keys = loaded_keys(cursor)
+        return self.custom_event_keys
+
+
+def _last_sent(settings: Mapping[str, str]) -> int:
+    return int(settings.get(LAST_SENT_MAIL, "0"))

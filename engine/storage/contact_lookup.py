@@ -1,0 +1,39 @@
+"""Which contact an identity or an id of old stands for, as stored."""
+
+from __future__ import annotations
+
+import duckdb
+
+from engine.storage.connection import store_errors
+from engine.storage.store import Store
+
+
+def contact_of_identity(store: Store, identity: str) -> int | None:
+    """The contact that an identity is; None for nobody."""
+    rows = store.rows("SELECT contact_id FROM identities WHERE identity = $1", [identity])
+    return int(rows[0][0]) if rows else None
+
+
+def stored_successor(store: Store, contact_id: int) -> int | None:
+    """The contact that one was merged into, itself where it is there as it was, None where it was deleted."""
+    with store_errors(store.path), store.cursor() as cursor:
+        retired = dict(stored_retired(cursor, contact_id))
+    found: int | None = contact_id
+    while found is not None and found in retired:
+        found = retired[found]
+    return found
+
+
+def stored_retired(cursor: duckdb.DuckDBPyConnection, contact_id: int) -> list[tuple[int, int | None]]:
+    """What became of a contact that is no more, and of those that it was merged into: each with its next one."""
+    return cursor.execute(
+        """
+        WITH RECURSIVE chain AS (
+            SELECT contact_id, merged_into FROM retired WHERE contact_id = $1
+            UNION
+            SELECT r.contact_id, r.merged_into FROM retired AS r JOIN chain ON r.contact_id = chain.merged_into
+        )
+        SELECT contact_id, merged_into FROM chain
+        """,
+        [contact_id],
+    ).fetchall()
