@@ -28,6 +28,7 @@ Write = tuple[Any, ...]
 emails = st.sampled_from([*EMAILS, *EMAILS, *EMAILS, " A@X.Example "])
 phones = st.sampled_from(PHONES)
 external_ids = st.sampled_from(["1", "2"])
+order_ids = st.sampled_from(["1", "2", "3"])
 names = st.sampled_from(["Ann", "Bob"])
 numbers = st.sampled_from([1, 2])
 lists = st.sampled_from(["news", "offers"])
@@ -147,7 +148,7 @@ events = st.fixed_dictionaries(
     },
 )
 custom_events = st.fixed_dictionaries(
-    {"email": emails, "event_name": st.just("order"), "external_id": external_ids, "occurred_at": instants},
+    {"email": emails, "event_name": st.just("order"), "external_id": order_ids, "occurred_at": instants},
     optional={"goal_value": numbers, "properties": st.sampled_from([{"a": 1, "b": 2}, {"b": 2, "a": 1}])},
 )
 
@@ -196,7 +197,7 @@ writes_of_events = st.one_of(
     st.tuples(st.just("record"), events),
     st.tuples(st.just("record_custom"), custom_events),
     st.tuples(st.just("record_custom"), custom_events),
-    st.tuples(st.just("delete_custom"), external_ids, st.booleans()),
+    st.tuples(st.just("delete_custom"), order_ids, st.booleans()),
 )
 first_writes = st.one_of(
     st.tuples(st.just("subscribe_by_form"), emails, lists),

@@ -19,7 +19,7 @@ import pytest
 import populace
 
 ROOT = Path(__file__).parents[1]
-ROUNDS = int(os.environ.get("POPULACE_KILL_ROUNDS", "4"))
+ROUNDS = int(os.environ.get("POPULACE_KILL_ROUNDS", "2"))
 OPEN_SECONDS = 5.0
 BATCH = 20
 

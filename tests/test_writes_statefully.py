@@ -70,17 +70,17 @@ TABLES = {
     "timeline": _rows(
         {
             "email": plain_emails,
-            "kind": st.sampled_from(["open_email", "custom_event.order", "bounce_email"]),
+            "kind": st.sampled_from(["custom_event.order", "open_email", "bounce_email"]),
             "occurred_at": tiny.instants,
         },
-        {"id": st.sampled_from(["1", "2"]), "entity_id": tiny.external_ids, "properties": st.just({"a": 1})},
+        {"id": st.sampled_from(["1", "2"]), "entity_id": tiny.order_ids, "properties": st.just({"a": 1})},
         4,
     ),
     "custom_events": _rows(
         {
             "email": plain_emails,
             "event_name": st.just("order"),
-            "external_id": tiny.external_ids,
+            "external_id": tiny.order_ids,
             "occurred_at": tiny.instants,
         },
         {"goal_value": tiny.numbers, "deleted_at": st.just(tiny.EARLY)},
