@@ -115,6 +115,8 @@ operations = st.one_of(
             {"$addToSet": {"a": 1}, "$push": {"tags": "x"}},
             {"$pull": {"a": 1, "tags": "y"}},
             {"$inc": {"b": 1}, "$unset": ["a"]},
+            {"$unset": ["a.q"]},
+            {"$unset": ["a.r", "custom_json_1.a"]},
             {"$unset": {"phone": True}, "$set": {"a.q": {"r": True}}},
         ]
     ),
@@ -157,7 +159,7 @@ writes_of_contacts = st.one_of(
     st.tuples(st.just("upsert"), upserts),
     st.tuples(st.just("upsert"), upserts),
     st.tuples(st.just("change_profile"), external_ids | objects_of_identities, operations),
-    st.tuples(st.just("change_profile"), objects_of_identities, operations),
+    st.tuples(st.just("change_profile"), emails.map(lambda email: {"kind": "email", "value": email}), operations),
 )
 writes_of_identities = st.one_of(
     st.tuples(st.just("add_identity"), addresses, identities),
@@ -205,7 +207,9 @@ first_writes = st.one_of(
     st.tuples(st.just("unsubscribe"), emails, lists),
     st.tuples(st.just("add_tags"), emails, st.sampled_from([["x"], ["y", "x"]])),
     st.tuples(
-        st.just("change_profile"), objects_of_identities, st.just({"$set": {"a.q": 1, "a.r": [1], "first_name": "Ann"}})
+        st.just("change_profile"),
+        emails.map(lambda email: {"kind": "email", "value": email}),
+        st.just({"$set": {"a.q": 1, "a.r": [1], "first_name": "Ann"}}),
     ),
     st.tuples(st.just("record_custom"), custom_events),
 )
