@@ -103,8 +103,10 @@ class Writer:
         with self._store.transaction(interruptible=False) as cursor:
             if self._memory is None or self._memory.change_count != self._store.change_count:
                 self._memory = WriterMemory.read(cursor, self._store.change_count)
+            needs = [write.needs() for write in writes]
+            self._memory.count_lookups(cursor, sum(len(need.identities) for need in needs))
             changes = ChangeSet(cursor, self._memory, now)
-            changes.load(write.needs() for write in writes)
+            changes.load(needs)
             written = [_applied(write, changes) for write in writes]
             changes.write()
         if changes.needs_new_memory:

@@ -81,3 +81,26 @@ def test_a_workspace_that_finds_no_room_is_not_made(small_disk: Path) -> None:
     with pytest.raises(populace.StoreError, match="no space left on the disk"):
         populace.init(small_disk / "w")
     assert [path.name for path in small_disk.iterdir()] == ["filler"]
+
+
+def test_a_disk_that_nobody_may_write_can_be_read_and_is_written_again_when_it_may(small_disk: Path) -> None:
+    folder = small_disk / "w"
+    with populace.init(folder) as workspace:
+        workspace.upsert({"email": "ada@example.com"})
+    remount(small_disk, "ro")
+    with pytest.raises(populace.StoreError, match="Read-only file system; let populace write there, or only read it"):
+        populace.open(folder)
+    with pytest.raises(populace.StoreError, match="Read-only file system"):
+        populace.init(small_disk / "other")
+    with populace.open(folder, read_only=True) as workspace:
+        assert workspace.contact("ada@example.com")
+        with pytest.raises(populace.StoreError, match="open it without read_only to change it"):
+            workspace.upsert({"email": "bob@example.com"})
+    remount(small_disk, "rw")
+    with populace.open(folder) as workspace:
+        workspace.upsert({"email": "bob@example.com"})
+        assert [workspace.contact(email) is not None for email in ("ada@example.com", "bob@example.com")] == [True] * 2
+
+
+def remount(disk: Path, how: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,{how}", str(disk)], check=True)

@@ -114,6 +114,8 @@ def test_null_removes_a_field_and_a_free_key_and_stays_null_deeper(shop: Workspa
     assert (stored(shop, "job_title"), profile(shop)) == (None, {"a": {"b": None}})
     shop.change_profile("ada", {"$unset": ["a"]})
     assert stored(shop, "profile") is None
+    assert shop.change_profile("ada", {"$set": {"c": None}}) is Outcome.UNCHANGED
+    assert stored(shop, "profile") is None
 
 
 def test_json_fields_take_paths_and_arrays(shop: Workspace) -> None:

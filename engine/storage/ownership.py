@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -13,6 +14,8 @@ from pathlib import Path
 from engine.errors import StoreError
 
 LOCK_FILE = "owner.lock"
+
+_NOT_WRITABLE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 
 class Ownership:
@@ -26,9 +29,11 @@ class Ownership:
         """Hold the folder, alone unless `read_only`. Raises: StoreError naming the process that holds it."""
         path = folder / LOCK_FILE
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            access = os.O_RDONLY if read_only else os.O_RDWR  # a folder that nobody may write can be read
+            descriptor = os.open(path, access | os.O_CREAT | os.O_CLOEXEC, 0o666)
         except OSError as error:
-            raise StoreError(f"{folder}: cannot be locked: {path}: {error.strerror}") from error
+            hint = "; let populace write there, or only read it" if error.errno in _NOT_WRITABLE else ""
+            raise StoreError(f"{folder}: cannot be locked: {path}: {error.strerror}{hint}") from error
         try:
             fcntl.flock(descriptor, (fcntl.LOCK_SH if read_only else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError as error:

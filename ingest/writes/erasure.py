@@ -29,7 +29,7 @@ class Erase(CommittedAlone):
     def apply(self, changes: ChangeSet) -> Outcome:
         """Remove it from every table; what it did stays as totals, and its number as one that was given."""
         contact_id = known_contact(changes, self.contact)
-        changes.contacts.load([contact_id])
+        changes.contacts.load_one(contact_id)
         identities = changes.identities.of_contacts([contact_id])
         known = [Identity.of(identity) for identity in identities]
         emails = {identity.value for identity in known if identity.kind == "email"}

@@ -21,19 +21,23 @@ class FieldChange(NamedTuple):
 def changed_fields(changes: ChangeSet, contact_id: int, values: Mapping[str, Any]) -> list[FieldChange]:
     """Which of these values a contact does not have yet."""
     old_values = changes.contacts.values(contact_id, values)
+    json_fields = changes.memory.json_fields
     return [
         FieldChange(name, old, new)
         for (name, new), old in zip(values.items(), old_values, strict=True)
-        if old != new and not (is_json_field(changes, name) and _is_same_json(old, new))
+        if old != new and not (name in json_fields and _is_same_json(old, new))
     ]
 
 
 def changes_text(changes: ChangeSet, fields: Iterable[FieldChange]) -> str:
     """The changes as JSON text: `{field: {"old": ..., "new": ...}}`, with JSON fields as values, not as texts."""
     said = {}
+    json_fields = changes.memory.json_fields
     for name, old, new in fields:
-        is_json = is_json_field(changes, name)
-        said[name] = {"old": _as_fragment(old), "new": _as_fragment(new)} if is_json else {"old": old, "new": new}
+        if name in json_fields:
+            said[name] = {"old": _as_fragment(old), "new": _as_fragment(new)}
+        else:
+            said[name] = {"old": old, "new": new}
     return orjson.dumps(said, option=orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z).decode()
 
 

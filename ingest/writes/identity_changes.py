@@ -83,7 +83,7 @@ class RemoveIdentity:
             raise InvalidWriteError(
                 removed.kind, "cannot be removed: nothing else names the contact; delete it instead"
             )
-        changes.contacts.load([contact_id])
+        changes.contacts.load_one(contact_id)
         if removed.kind in FIELD_IDENTITIES and changes.contacts.get(contact_id, removed.kind) == removed.value:
             write_fields(changes, contact_id, [FieldChange(removed.kind, removed.value, None)])
         else:

@@ -87,7 +87,7 @@ class ChangeProfile:
     def apply(self, changes: ChangeSet) -> Outcome:
         """Apply all operations; if an identity is set that is another contact's, merge with it first."""
         contact_id = known_contact(changes, self.identity)
-        changes.contacts.load([contact_id])
+        changes.contacts.load_one(contact_id)
         identities = tuple(_identities(self.operations))
         others = contacts_to_merge(changes, contact_id, identities)
         check_none_suppressed(changes, identities)
@@ -134,7 +134,7 @@ def _read_operation(
         raise InvalidValueError(at, value, str(error)) from None
     if stored is ABSENT and field in ALWAYS_THERE:
         raise InvalidWriteError(at, f"{field!r} cannot be removed; set another instant")
-    return Operation(operator, field, inner, stored, is_json)
+    return Operation(Operator.UNSET if stored is ABSENT else operator, field, inner, stored, is_json)
 
 
 def _read_path(place: object, custom_fields: Mapping[str, CustomField], path: str) -> tuple[str, Path]:

@@ -204,7 +204,7 @@ def _send(changes: ChangeSet, contact_id: int, row: ListRow, mail: MailKind) -> 
     }[mail]
     if template_id is None and mail is not MailKind.CONFIRMATION:
         return
-    changes.contacts.load([contact_id])
+    changes.contacts.load_one(contact_id)
     if changes.contacts.get(contact_id, "email") is not None:
         changes.send(Mail(mail, contact_id, row.id, template_id))
 

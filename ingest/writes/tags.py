@@ -58,7 +58,7 @@ class ChangeTagsOfContact:
     def apply(self, changes: ChangeSet) -> Outcome:
         """Change its tags, with an entry for each. Raises: UnknownContactError."""
         contact_id = known_contact(changes, self.identity)
-        changes.contacts.load([contact_id])
+        changes.contacts.load_one(contact_id)
         old = changes.contacts.get(contact_id, "tags") or []
         changed = [name for name in self.names if (name in old) is not self.is_added]
         if not changed:

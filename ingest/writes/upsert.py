@@ -42,7 +42,7 @@ class Upsert:
             update_contact(changes, contact_id, self.document)
             return Outcome.MERGED
         (contact_id,) = found
-        changes.contacts.load(found)
+        changes.contacts.load_one(contact_id)
         check_keeps_an_identity(changes, contact_id, self.document)
         return Outcome.UPDATED if update_contact(changes, contact_id, self.document) else Outcome.UNCHANGED
 

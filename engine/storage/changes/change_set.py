@@ -73,7 +73,7 @@ class ChangeSet:
     def __init__(self, cursor: duckdb.DuckDBPyConnection, memory: WriterMemory, now: datetime) -> None:
         self.cursor, self.memory, self.now = cursor, memory, now
         self.contacts = ContactRows(cursor, memory.schema, memory.next_contact_id)
-        self.identities = IdentityRows(cursor)
+        self.identities = IdentityRows(cursor, memory.identities)
         self.subscriptions = SubscriptionRows(cursor)
         self.timeline = TimelineRows(cursor, None)
         self.custom_events = CustomEventRows(cursor, None)
@@ -214,6 +214,8 @@ class ChangeSet:
         memory.next_contact_id = self.contacts.next_id
         memory.next_sequence += self._direct_entry_count + self.timeline.count
         memory.next_mail_sequence += len(self._mails)
+        if memory.identities is not None:
+            memory.identities.change(self.identities.changed)
         memory.lists.update(self._small.lists)
         for name, row in self._small.tags.items():
             if row is None:

