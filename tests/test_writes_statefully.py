@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -22,6 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 import populace
 from engine.errors import PopulaceError
 from engine.storage import StoreSettings
+from engine.storage.changes import identity_index, memory
 from engine.storage.workspace_folder import opened_workspace
 from ingest.workspace import Workspace
 from ingest.writes.write import Outcome, Written
@@ -111,6 +113,7 @@ class WritesMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.world = World(now=START)
+        self.patch = pytest.MonkeyPatch()
         self.scratch = TemporaryDirectory(prefix="populace-stateful-")
         self.folder = Path(self.scratch.name) / "shop"
         shutil.copytree(_empty_workspace(), self.folder)
@@ -131,21 +134,26 @@ class WritesMachine(RuleBasedStateMachine):
             assert report.is_clean, [item for item in report.invariants if item.violation_count]
             self.shop.close()
         finally:
+            self.patch.undo()
             self.scratch.cleanup()
 
     # --- writes -------------------------------------------------------------------------------------------------------
 
     @initialize(
+        knows_identities=st.booleans(),
         flags=st.tuples(tiny.flags, tiny.flags),
         contacts=st.lists(tiny.known_contacts, min_size=1, max_size=4),
         writes=st.lists(tiny.first_writes, min_size=3, max_size=8),
     )
     def begin_with_something(
         self,
+        knows_identities: bool,
         flags: tuple[dict[str, Any], dict[str, Any]],
         contacts: Sequence[dict[str, Any]],
         writes: Sequence[Write],
     ) -> None:
+        self.patch.setattr(memory, "LOOKUPS_THAT_PAY", 3 if knows_identities else 10**6)
+        self.patch.setattr(identity_index, "MOST_CHANGES", 4)
         news, offers = flags
         self.write(("save_list", "news", {"is_public": True, "is_double_optin": True, **news}))
         self.write(("save_list", "offers", {"is_public": True, "welcome_template_id": "w", **offers}))
