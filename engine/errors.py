@@ -53,6 +53,14 @@ class UnknownListError(DefinitionError):
         super().__init__(path, f"no list has the id {shown(list_id)}; {hint}")
 
 
+class UnknownReferenceError(DefinitionError):
+    """A condition names a segment that is not there."""
+
+    def __init__(self, segment_id: str, *, path: str, known: Collection[str]) -> None:
+        self.segment_id = segment_id
+        super().__init__(path, f"no segment has the id {shown(segment_id)}; {did_you_mean(segment_id, known)}")
+
+
 class UnknownSegmentError(CallerError):
     """A workspace has no segment of that id."""
 
@@ -60,6 +68,16 @@ class UnknownSegmentError(CallerError):
         self.segment_id = segment_id
         hint = did_you_mean(segment_id, known) if known else "there are none yet; apply some first"
         super().__init__(f"no segment has the id {shown(segment_id)}; {hint}")
+
+
+class SegmentInUseError(CallerError):
+    """A segment cannot go: others name it."""
+
+    def __init__(self, segment_id: str, users: Collection[str]) -> None:
+        self.segment_id, self.users = segment_id, tuple(users)
+        super().__init__(
+            f"segment {segment_id!r} is named by {', '.join(map(repr, self.users))}; change or delete those first"
+        )
 
 
 class NotComputedError(CallerError):

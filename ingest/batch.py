@@ -10,7 +10,7 @@ from datetime import datetime
 import polars as pl
 import pyarrow as pa
 
-from engine.definition import Segment, check_fields_of, check_ids, check_lists_of
+from engine.definition import Segment, check_fields_of, check_ids, check_lists_of, check_references_of
 from engine.definition.fields import CONTACT_FIELDS
 from engine.execute import Evaluation, OnPlan, OnStep, evaluate
 from engine.execute.export import MEMBER_SCHEMA
@@ -78,6 +78,7 @@ def run_batch(
     StoreError when memory or disk do not suffice.
     """
     check_ids(segments)
+    check_references_of(segments, {})
     check_fields_of(segments, CONTACT_FIELDS)
     with (
         scratch_folder("populace-") as scratch,

@@ -187,7 +187,7 @@ class Workspace(ContactMethods, KeepingMethods):
         return _state(stored, self._read_memberships().get(segment_id))
 
     def delete_segment(self, segment_id: str) -> None:
-        """Delete a segment; its members leave it. Raises: UnknownSegmentError."""
+        """Delete a segment; its members leave it. Raises: UnknownSegmentError; SegmentInUseError if others name it."""
         now = datetime.now(UTC)
         with self._store.transaction() as cursor:
             version = delete_segment(cursor, segment_id, deleted_at=now)
@@ -238,7 +238,8 @@ class Workspace(ContactMethods, KeepingMethods):
         checked_segments(self._store, read)
 
         def work() -> Preview:
-            found = evaluate(self._store, read, as_of=instant, on_step=on_step)
+            others = {name: item.segment for name, item in stored_segments(self._store).items()}
+            found = evaluate(self._store, read, as_of=instant, others=others, on_step=on_step)
             previews = []
             for segment in read:
                 members = found.members.get(segment.id)

@@ -15,6 +15,7 @@ def leaf(source: str, body: object) -> Json:
         "contact_timeline": "contact_timeline",
         "custom_events_goals": "custom_events_goal",
         "tag": "tag",
+        "segment": "segment",
     }
     return {"kind": "leaf", "leaf": {"source": source, keys[source]: body}}
 

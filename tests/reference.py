@@ -20,6 +20,7 @@ ZONE_NAMES = frozenset(zoneinfo.available_timezones())
 
 FIRST_INSTANT = datetime.min.replace(tzinfo=UTC)
 LAST_INSTANT = datetime.max.replace(tzinfo=UTC)
+DAY = timedelta(days=1)
 DATE_TEXT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 INSTANT_TEXT = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?"
@@ -46,6 +47,9 @@ POSITIVE_OF = {
     "is_not_set": "is_set",
     "not_equals": "equals",
     "not_contains": "contains",
+    "not_starts_with": "starts_with",
+    "not_ends_with": "ends_with",
+    "is_not_one_of": "is_one_of",
     "not_in_date_range": "in_date_range",
 }
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
@@ -68,10 +72,20 @@ class Question:
     as_of: datetime
     segment_zone: str
     workspace_zone: str
+    others: dict[str, Row]
 
 
-def members(segment: dict[str, Any], world: dict[str, Any], *, as_of: datetime | None = None) -> set[str]:
-    """E-mails (trimmed, lower-cased) of the contacts that match the segment at `as_of`."""
+def members(
+    segment: dict[str, Any],
+    world: dict[str, Any],
+    *,
+    as_of: datetime | None = None,
+    others: list[dict[str, Any]] | None = None,
+) -> set[str]:
+    """E-mails (trimmed, lower-cased) of the contacts that match the segment at `as_of`.
+
+    `others` are the segments that it may name.
+    """
     world, segment = nfc_throughout(world), nfc_throughout(segment)
     contacts = {email_of(row): row for row in world.get("contacts") or []}
     for table in ("timeline", "custom_events", "subscriptions"):
@@ -79,7 +93,7 @@ def members(segment: dict[str, Any], world: dict[str, Any], *, as_of: datetime |
     at = (as_of or required_instant(world["as_of"])).astimezone(UTC)
     workspace_zone = world.get("timezone") or "UTC"
     segment_zone = segment.get("timezone") or workspace_zone
-    question = Question(world, contacts, at, segment_zone, workspace_zone)
+    question = Question(world, contacts, at, segment_zone, workspace_zone, {row["id"]: row for row in others or []})
     return node_members(segment["tree"], question)
 
 
@@ -111,6 +125,8 @@ def node_members(node: Row, question: Question) -> set[str]:
                 return contact_list_members(leaf["contact_list"], question)
             case "tag":
                 return tag_members(leaf["tag"], question)
+            case "segment":
+                return segment_members(leaf["segment"], question)
             case "contact_timeline":
                 return contact_timeline_members(leaf["contact_timeline"], question)
             case "custom_events_goals":
@@ -195,16 +211,19 @@ def positive_holds(value: object, test: str, asked: Row, email: str, question: Q
     if test == "in_array":
         return array_holds(value, asked)
     if isinstance(value, datetime):
-        return instant_holds(value, test, asked["string_values"], email, question)
+        return instant_holds(value, test, asked, asked.get("string_values"), email, question)
     if isinstance(value, date):
-        return day_holds(value, test, asked["string_values"], email, question)
+        return day_holds(value, test, asked, email, question)
     if isinstance(value, bool):
         return value in asked["boolean_values"]  # nothing but equals is asked of a boolean
     if isinstance(value, str):
         return string_holds(value, test, asked["string_values"])
     numbers = [float(number) for number in asked["number_values"]]
-    if test == "equals":
+    if test in ("equals", "is_one_of"):
         return value in numbers
+    if test == "between":
+        low, high = numbers
+        return low <= value and not value > high  # type: ignore[operator]
     (number,) = numbers
     return COMPARISONS[test](value, number)
 
@@ -221,10 +240,14 @@ def array_holds(value: object, asked: Row) -> bool:
 
 
 def string_holds(value: str, test: str, asked_values: list[str]) -> bool:
-    if test == "equals":
+    if test in ("equals", "is_one_of"):
         return value in asked_values
     if test == "contains":
         return any(lower(asked) in lower(value) for asked in asked_values)
+    if test == "starts_with":
+        return any(lower(value)[: len(lower(asked))] == lower(asked) for asked in asked_values)
+    if test == "ends_with":
+        return any(lower(value)[::-1].find(lower(asked)[::-1]) == 0 for asked in asked_values)
     (asked,) = asked_values
     return COMPARISONS[test](value, asked)
 
@@ -243,12 +266,26 @@ def lower(text: str) -> str:
 # --- instants, local days, zones ------------------------------------------------------------
 
 
-def instant_holds(instant: datetime, test: str, asked_values: list[str], email: str, question: Question) -> bool:
+def instant_holds(
+    instant: datetime, test: str, asked: Row, asked_values: list[str] | None, email: str, question: Question
+) -> bool:
     """Whether an instant is where a time operator or a timeframe wants it."""
-    if test == "in_the_last_days":
-        days = timedelta(days=min(int(asked_values[0]), 9_999_999))
-        return moved(question.as_of, -days) < instant <= question.as_of
     zone = zone_of(email, question)
+    if test in ("in_the_last_days", "in_the_next_days", "more_than_days_ago"):
+        assert asked_values
+        days = timedelta(days=min(int(asked_values[0]), 9_999_999))
+        if test == "in_the_next_days":
+            return question.as_of < instant <= moved(question.as_of, days)
+        long_ago = instant <= moved(question.as_of, -days) and not_before_time(question.as_of, days)
+        return long_ago if test == "more_than_days_ago" else not long_ago and instant <= question.as_of
+    if test == "anniversary":
+        assert asked_values
+        around = {moved(instant, step * DAY).astimezone(zone).date() for step in (-1, 0, 1)}
+        return any(is_within(instant, day, zone) and is_remembered(day, asked_values, zone, question) for day in around)
+    if test in CALENDAR or test == "in_the_last_calendar_days":
+        found = days_of(test, asked, asked_values, zone, question)
+        return found is not None and side_of_days(instant, *found, zone) == 0
+    assert asked_values
     sides = [side_of(instant, asked, zone) for asked in asked_values]
     if test == "equals":
         return 0 in sides
@@ -259,11 +296,93 @@ def instant_holds(instant: datetime, test: str, asked_values: list[str], email: 
     return COMPARISONS[test](side, 0)
 
 
-def day_holds(day: date, test: str, asked_values: list[str], email: str, question: Question) -> bool:
+def not_before_time(instant: datetime, days: timedelta) -> bool:
+    """Whether there is an instant so many days earlier."""
+    return instant - FIRST_INSTANT >= days
+
+
+CALENDAR = [
+    *("today", "yesterday", "this_week", "last_week", "this_month", "last_month", "this_year", "last_year"),
+]
+WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+
+
+def days_of(
+    test: str, asked: Row, asked_values: list[str] | None, zone: ZoneInfo, question: Question
+) -> tuple[date, date] | None:
+    """The first and the last local day of a calendar window, found by walking; None for no day at all."""
+    today = question.as_of.astimezone(zone).date()
+    if test == "in_the_last_calendar_days":
+        assert asked_values
+        count = int(asked_values[0])
+        return (date.fromordinal(max(today.toordinal() - count + 1, 1)), today) if count else None
+    same: dict[str, Callable[[date], Any]] = {
+        "day": lambda day: day,
+        "week": lambda day: week_of(day, asked.get("week_starts_on") or "monday"),
+        "month": lambda day: (day.year, day.month),
+        "year": lambda day: day.year,
+    }
+    unit = {"today": "day", "yesterday": "day"}.get(test) or test.partition("_")[2]
+    wanted, day = same[unit](today), today
+    if test == "yesterday" or test.startswith("last_"):
+        while same[unit](day) == same[unit](today):
+            day -= DAY
+        wanted = same[unit](day)
+    first = last = day
+    while same[unit](first - DAY) == wanted:
+        first -= DAY
+    while same[unit](last + DAY) == wanted:
+        last += DAY
+    return first, last
+
+
+def is_remembered(day: date, asked_values: list[str], zone: ZoneInfo, question: Question) -> bool:
+    """Whether an anniversary of a day, of any year since 1900, is today or within so many days."""
+    today = question.as_of.astimezone(zone).date()
+    if day.year < 1900:
+        return False
+    for ahead in range(int(asked_values[0]) + 1):
+        party = today + ahead * DAY
+        if day.year < party.year:
+            if (day.month, day.day) == (party.month, party.day):
+                return True
+            no_leap_day = (party + DAY).month == 3
+            if (day.month, day.day) == (2, 29) and (party.month, party.day) == (2, 28) and no_leap_day:
+                return True
+    return False
+
+
+def week_of(day: date, first_weekday: str) -> date:
+    """The day on which the week of a day began."""
+    while WEEKDAYS[day.weekday()] != first_weekday:
+        day -= DAY
+    return day
+
+
+def side_of_days(instant: datetime, first: date, last: date, zone: ZoneInfo) -> int:
+    """-1 before the first of some local days, 0 within them, 1 after the last."""
+    if instant < day_start(first, zone):
+        return -1
+    end = day_end(last, zone)
+    return 0 if end is None or instant < end else 1
+
+
+def day_holds(day: date, test: str, asked: Row, email: str, question: Question) -> bool:
     """Whether a day of the calendar is where an operator wants it. Only its distance from today needs a zone."""
-    if test == "in_the_last_days":
-        days_ago = (question.as_of.astimezone(zone_of(email, question)).date() - day).days
+    zone, asked_values = zone_of(email, question), asked.get("string_values")
+    if test in CALENDAR:
+        found = days_of(test, asked, asked_values, zone, question)
+        return found is not None and found[0] <= day <= found[1]
+    assert asked_values
+    if test == "anniversary":
+        return is_remembered(day, asked_values, zone, question)
+    days_ago = (question.as_of.astimezone(zone).date() - day).days
+    if test in ("in_the_last_days", "in_the_last_calendar_days"):
         return 0 <= days_ago < int(asked_values[0])
+    if test == "more_than_days_ago":
+        return days_ago >= int(asked_values[0])
+    if test == "in_the_next_days":
+        return 0 < -days_ago <= int(asked_values[0])
     asked_days = [date.fromisoformat(asked) for asked in asked_values]
     if test == "equals":
         return day in asked_days
@@ -379,12 +498,31 @@ def zone_of(email: str, question: Question) -> ZoneInfo:
 
 
 def contact_timeline_members(condition: Row, question: Question) -> set[str]:
+    if condition.get("which"):
+        return event_time_members(condition, question)
     counts = dict.fromkeys(question.contacts, 0)
     for event in events_of_kind(condition["kind"], question):
         if email_of(event) in counts and event_holds(event, condition, question):
             counts[email_of(event)] += 1
+    if condition["count_operator"] == "between":
+        asked_counts = range(condition["count_value"], condition["count_value_2"] + 1)
+        return {email for email in counts if counts[email] in asked_counts}
     count_is_right = COMPARISONS[condition["count_operator"]]
     return {email for email in counts if count_is_right(counts[email], condition["count_value"])}
+
+
+def event_time_members(condition: Row, question: Question) -> set[str]:
+    """The contacts whose first or last event, of all so far, lies in the timeframe."""
+    found: dict[str, Row] = {}
+    for event in events_of_kind(condition["kind"], question):
+        if email_of(event) in question.contacts and event_holds(
+            event, condition | {"timeframe_operator": "anytime"}, question
+        ):
+            known = found.setdefault(email_of(event), event)
+            times = [required_instant(row["occurred_at"]) for row in (known, event)]
+            if times[0] > times[1] if condition["which"] == "first" else times[0] < times[1]:
+                found[email_of(event)] = event
+    return {email for email, event in found.items() if in_timeframe(event, condition, question)}
 
 
 def events_of_kind(kind: str, question: Question) -> list[Row]:
@@ -424,8 +562,7 @@ def in_timeframe(event: Row, condition: Row, question: Question) -> bool:
     test = condition.get("timeframe_operator") or "anytime"
     if test == "anytime":
         return True
-    values = condition["timeframe_values"]
-    return instant_holds(instant, test, values, email_of(event), question)
+    return instant_holds(instant, test, condition, condition.get("timeframe_values"), email_of(event), question)
 
 
 # --- custom events, lists -------------------------------------------------------------------
@@ -490,6 +627,12 @@ def tag_members(condition: Row, question: Question) -> set[str]:
     for email, row in question.contacts.items():
         if any(tag in condition["tags"] for tag in row.get("tags") or []):
             found.add(email)
+    return set(question.contacts) - found if condition.get("operator") == "not_in" else found
+
+
+def segment_members(condition: Row, question: Question) -> set[str]:
+    other = question.others[condition["segment_id"]]
+    found = members(other, question.world, as_of=question.as_of, others=list(question.others.values()))
     return set(question.contacts) - found if condition.get("operator") == "not_in" else found
 
 

@@ -19,7 +19,7 @@ Value = TypeVar("Value")
 
 # Local days on which the clocks change, or that do not exist, and an ordinary one.
 DAYS_BY_ZONE = {
-    "UTC": ["2026-06-01", "2024-02-29"],
+    "UTC": ["2026-06-01", "2024-02-29", "2026-02-28", "2026-12-31"],
     "Europe/Paris": ["2026-03-29", "2026-10-25"],
     "America/New_York": ["2026-03-08", "2026-11-01"],
     # At midnight: a gap, and a midnight that comes twice; in 2026 it does not, but older tzdata than ours says so.
@@ -105,17 +105,28 @@ GOAL_TYPES = ["purchase", "subscription", "lead", "signup", "booking", "trial", 
 LIST_IDS = ["news", "vip", "gone"]
 STATUSES = ["active", "pending", "unsubscribed", "bounced"]
 # Operators that take several values, that take none, and the rest by the type that they read.
-SEVERAL_VALUES = ["equals", "not_equals", "contains", "not_contains", "in_array"]
+SEVERAL_VALUES = ["equals", "not_equals", "contains", "not_contains", "in_array", "starts_with", "not_starts_with"]
+SEVERAL_VALUES += ["ends_with", "not_ends_with", "is_one_of", "is_not_one_of"]
+NEGATIONS = ["not_equals", "not_contains", "not_in_date_range", "not_starts_with", "not_ends_with", "is_not_one_of"]
 ANY_TYPE = ["is_set", "is_not_set"]
 ORDERED = [*ANY_TYPE, *["equals", "not_equals"] * 2, "gt", "gte", "lt", "lte"]
 CONTAINS = ["contains", "not_contains"] * 2
+CONTAINS += ["starts_with", "not_starts_with", "ends_with", "not_ends_with", "is_one_of", "is_not_one_of"]
 RANGES = ["in_date_range", "not_in_date_range"]
+ROLLING = ["in_the_last_days", "in_the_last_calendar_days", "in_the_next_days", "more_than_days_ago"]
+ANNIVERSARIES = ["anniversary"] * 3
+CALENDAR = [
+    "today",
+    "yesterday",
+    *(f"{which}_{unit}" for which in ("this", "last") for unit in ("week", "month", "year")),
+]
+WEEKDAYS = ["monday", "sunday", "saturday", "tuesday", "wednesday", "thursday", "friday"]
 OPERATORS_BY_TYPE = {
     "string": [*ORDERED, *CONTAINS],
-    "number": ORDERED,
-    "time": [*ORDERED, *RANGES * 2, "before_date", "after_date", "in_the_last_days"],
+    "number": [*ORDERED, "is_one_of", "is_not_one_of", "between"],
+    "time": [*ORDERED, *RANGES * 2, "before_date", "after_date", *ROLLING, *CALENDAR, *ANNIVERSARIES],
     "boolean": [*ANY_TYPE, *["equals", "not_equals"] * 2],
-    "date": [*ORDERED, *RANGES * 2, "before_date", "after_date", *["in_the_last_days"] * 8],
+    "date": [*ORDERED, *RANGES * 2, "before_date", "after_date", *ROLLING * 2, *CALENDAR, *ANNIVERSARIES],
     "json": [*ORDERED, *CONTAINS, *["in_array"] * 4],
 }
 
@@ -129,6 +140,7 @@ class Palette:
     instants: list[datetime]
     dates: list[str]
     near_dates: list[str]
+    past_instants: list[datetime]
     days: list[str]
     strings: list[str]
     numbers: list[float]
@@ -198,10 +210,10 @@ def world_and_segments_of(tape: bytes) -> tuple[Row, list[Row]]:
     (palette_dice,) = dice.parts(72, [1])
     palette = palette_of(palette_dice)
     leaves = [leaf_of(part, palette) for part in dice.parts(32, [1, 2, 3, 4, 5, 6])]
-    segments = [
-        segment_of(part, palette, f"s{number}", leaves)
-        for number, part in enumerate(dice.parts(16, [1, 2, 3, 4, 4]), start=1)
-    ]
+    segments: list[Row] = []
+    for number, part in enumerate(dice.parts(16, [1, 2, 3, 4, 4]), start=1):
+        references = [segment_leaf(part, palette, segment["id"]) for segment in segments]
+        segments.append(segment_of(part, palette, f"s{number}", leaves + references))
     return world_of(dice, palette), segments
 
 
@@ -216,13 +228,18 @@ def palette_of(dice: Dice) -> Palette:
     as_of = near(dice, [noon, *midnights(focus + DAY, zones), *midnights(focus, zones)])
     local_as_of = as_of.astimezone(ZoneInfo(zones[0]))
     today = local_as_of.date()
+    past_days = [day for year in (2008, 1900) for day in days_of_year(today, year)]
     dates = dice.some([focus, focus - DAY, focus + DAY, today], [1, 2, 3])
     return Palette(
         as_of=rfc_3339(dice.choice([as_of, as_of, as_of.astimezone(EAST)])),
         zones=zones,
         instants=some_instants(dice, as_of, days, dates, zones),
         dates=[day.isoformat() for day in dates] + dice.choice([[], [], [], ["0001-01-01"], ["9999-12-31"]]),
-        near_dates=[str(today - ago * DAY) for count in days for ago in (count, count - 1, 0, -1)],
+        near_dates=[
+            *(str(today - ago * DAY) for count in days for ago in (count, count - 1, 0, -1)),
+            *map(str, past_days),
+        ],
+        past_instants=[near(dice, midnights(dice.choice(past_days), zones)) for _ in range(3)],
         days=[str(count) for count in days] + dice.choice([[], [], [], ["999999999"]]),
         strings=dice.choice(STRING_GROUPS),
         numbers=dice.choice(NUMBER_GROUPS),
@@ -244,6 +261,13 @@ def palette_of(dice: Dice) -> Palette:
         statuses=dice.some(STATUSES, [2, 3]),
         tags=dice.some(TAGS, [2, 3]),
     )
+
+
+def days_of_year(day: date, year: int) -> list[date]:
+    """The days of an earlier year that lie around a day, and its 29 February if there is one."""
+    same = date(year, day.month, min(day.day, 28))
+    leap_day = [date(year, 2, 29)] if year % 400 == 0 or (year % 4 == 0 and year % 100) else []
+    return [same, same + DAY, same - DAY, same + (day.day - same.day) * DAY, *leap_day]
 
 
 def midnights(day: date, zones: list[str]) -> list[datetime]:
@@ -339,7 +363,7 @@ def contact_row(dice: Dice, palette: Palette, email: str) -> Row:
     for field_name in palette.fields_by_type["number"]:
         row[field_name] = dice.choice(palette.numbers)
     for field_name in palette.fields_by_type["time"]:
-        row[field_name] = row_instant(dice, palette)
+        row[field_name] = rfc_3339(dice.choice([*palette.instants * 2, *palette.past_instants]))
     for field_name in palette.fields_by_type["json"]:
         row[field_name] = document(dice, palette)
     for field_name in palette.fields_by_type["boolean"]:
@@ -520,26 +544,36 @@ def field_test(dice: Dice, palette: Palette, field_type: str, strings: list[str]
     keys = [{"number": "number_values", "boolean": "boolean_values"}.get(field_type, "string_values")]
     if operator == "in_array":
         keys = dice.choice([["string_values"], ["number_values"], ["string_values", "number_values"]])
-    for key in keys if operator not in ANY_TYPE else []:
-        if key == "number_values":
+    if operator in ("this_week", "last_week"):
+        test |= first_weekday(dice)
+    for key in keys if operator not in (*ANY_TYPE, *CALENDAR) else []:
+        if operator == "between":
+            test[key] = sorted([dice.choice(palette.numbers), dice.choice(palette.numbers)])
+        elif key == "number_values":
             test[key] = [dice.choice(palette.numbers) for _ in range(dice.choice(sizes))]
         elif key == "boolean_values":
             test[key] = [dice.choice([True, False]) for _ in range(dice.choice(sizes))]
-        elif field_type == "date" and operator != "in_the_last_days":
+        elif operator == "anniversary":
+            test[key] = [dice.choice(["0", "1", "0", "7", "365"])]
+        elif operator in ROLLING:
+            test[key] = [dice.choice(palette.days)]
+        elif field_type == "date":
             count = 2 if operator.endswith("in_date_range") else dice.choice(sizes)
             asked_dates = [dice.choice([*palette.dates, *palette.near_dates]) for _ in range(count)]
             test[key] = sorted(asked_dates)
         elif operator.endswith("in_date_range"):
             test[key] = asked_range(dice, palette)
-        elif operator == "in_the_last_days":
-            test[key] = [dice.choice(palette.days)]
         elif field_type == "time":
             test[key] = [asked_time(dice, palette) for _ in range(dice.choice(sizes))]
         else:
             test[key] = [dice.choice(strings) for _ in range(dice.choice(sizes))]
-    if operator in ("not_equals", "not_contains", "not_in_date_range") and dice.choice([False, True]):
+    if operator in NEGATIONS and dice.choice([False, True]):
         test["missing"] = "exclude"
     return test
+
+
+def first_weekday(dice: Dice) -> Row:
+    return dice.choice([{}, *[{"week_starts_on": day} for day in WEEKDAYS]])
 
 
 def asked_time(dice: Dice, palette: Palette) -> str:
@@ -560,12 +594,15 @@ def utc_order(asked: str) -> datetime:
 
 def timeframe(dice: Dice, palette: Palette) -> Row:
     named = ["anytime", "in_the_last_days", "in_date_range", "before_date", "after_date"]
-    operator = dice.choice(["absent", None, "", *named * 3])
+    further = ["in_the_last_calendar_days", "more_than_days_ago", *CALENDAR]
+    operator = dice.choice(["absent", None, "", *named * 3, *further])
     values: list[str] = []
     match operator:
         case "absent":
             return {}
-        case "in_the_last_days":
+        case "this_week" | "last_week":
+            return {"timeframe_operator": operator, **first_weekday(dice)}
+        case "in_the_last_days" | "in_the_last_calendar_days" | "more_than_days_ago":
             values = [dice.choice(palette.days)]
         case "in_date_range":
             values = asked_range(dice, palette)
@@ -576,10 +613,18 @@ def timeframe(dice: Dice, palette: Palette) -> Row:
 
 def timeline_condition(dice: Dice, palette: Palette) -> Row:
     filters = [property_filter(dice, palette) for _ in range(dice.choice([0, 0, 0, 1, 1, 2]))]
+    count = dice.choice([1, 1, 0, 2, 3])
+    operator = dice.choice(
+        ["at_least", "at_most", "exactly", "at_least", "at_most", "exactly", "between", "first", "last"]
+    )
+    asked: Row = {"count_operator": operator, "count_value": count}
+    if operator == "between":
+        asked["count_value_2"] = count + dice.choice([0, 1, 2])
+    if operator in ("first", "last"):
+        asked = {"which": operator}
     return {
         "kind": dice.choice([*palette.kinds, f"custom_event.{palette.event_name}"]),
-        "count_operator": dice.choice(["at_least", "at_most", "exactly"]),
-        "count_value": dice.choice([1, 1, 0, 2, 3]),
+        **asked,
         **timeframe(dice, palette),
         **dice.choice([{}, {}, {"template_id": None}, {"template_id": ""}, {"template_id": "t1"}]),
         **dice.choice([{"filters": filters}, {"filters": filters} if filters else {}]),
@@ -609,6 +654,11 @@ def asked_goal_values(palette: Palette) -> list[float]:
     misses = [0.300000001, 0.000000002, 1e19, -1]
     asked = [0, 1, 2, 3, *palette.goal_values * 3, *map(float, [*sums, *means]), *misses]
     return [round(value, 9) for value in asked]
+
+
+def segment_leaf(dice: Dice, palette: Palette, segment_id: str) -> Row:
+    operator: Row = dice.choice([{"operator": "in"}, {"operator": "not_in"}, {}])
+    return {"kind": "leaf", "leaf": {"source": "segment", "segment": {**operator, "segment_id": segment_id}}}
 
 
 def tag_condition(dice: Dice, palette: Palette) -> Row:

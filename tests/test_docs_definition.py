@@ -86,6 +86,9 @@ def _segment(name: str) -> Json:
 
 
 SEGMENTS = {name: _segment(name) for name in EXAMPLES}
+(_FILE,) = (json.loads(block.text) for block in BLOCKS if block.info == "json file")
+ALL_SEGMENTS = [*SEGMENTS.values(), *_FILE]
+"""Those of the segments file as well: examples name one of them."""
 
 
 # --- the members ------------------------------------------------------------------------------------------------------
@@ -94,7 +97,7 @@ SEGMENTS = {name: _segment(name) for name in EXAMPLES}
 @pytest.fixture(scope="module")
 def members() -> Mapping[str, set[str]]:
     """The members of all examples, from one batch of the engine."""
-    return members_by_engine(list(SEGMENTS.values()), WORLD)
+    return members_by_engine(ALL_SEGMENTS, WORLD)
 
 
 def _in_words(emails: set[str]) -> str:
@@ -104,7 +107,7 @@ def _in_words(emails: set[str]) -> str:
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_has_the_members_that_the_page_names(name: str, members: Mapping[str, set[str]]) -> None:
     said = EXAMPLES[name].next_line
-    assert _in_words(reference.members(SEGMENTS[name], WORLD)) == said
+    assert _in_words(reference.members(SEGMENTS[name], WORLD, others=ALL_SEGMENTS)) == said
     assert _in_words(members[name]) == said
 
 
@@ -156,6 +159,10 @@ EVENT_FILTERS = [asked for count in COUNTS for asked in count.get("filters", [])
 FIELD_OF_TYPE = {own: name for name, own in FIELDS.items()}
 
 
+def _naming(operator: str) -> Json:
+    return {"kind": "leaf", "leaf": {"source": "segment", "segment": {"operator": operator, "segment_id": "s"}}}
+
+
 def _operators_shown(own: FieldType) -> set[str]:
     """The operators of the examples on fields of a type, values inside JSON that are read as another type aside."""
     return {
@@ -183,7 +190,9 @@ def test_every_operator_of_a_type_has_an_example(own: FieldType) -> None:
         ("source", {"kind": "leaf", "leaf": {"source": "?"}}, CONDITIONS),
         ("operator", on_list("news", operator="?"), [asked["operator"] for asked in CONDITIONS["contact_lists"]]),
         ("operator", tagged("vip", operator="?"), [asked.get("operator", "in") for asked in CONDITIONS["tag"]]),
-        ("count_operator", events("k", "?", 1), [count["count_operator"] for count in COUNTS]),
+        ("operator", _naming("?"), [asked["operator"] for asked in CONDITIONS["segment"]]),
+        ("count_operator", events("k", "?", 1), [count["count_operator"] for count in COUNTS if "which" not in count]),
+        ("which", events("k", "exactly", 1, which="?"), [count["which"] for count in COUNTS if "which" in count]),
         (
             "timeframe_operator",
             events("k", "exactly", 1, "?"),
@@ -192,7 +201,7 @@ def test_every_operator_of_a_type_has_an_example(own: FieldType) -> None:
         ("aggregate_operator", goal("?", "gte", 1), [asked["aggregate_operator"] for asked in GOALS]),
         ("operator", goal("sum", "?", 1), [asked["operator"] for asked in GOALS]),
     ],
-    ids=["branch", "source", "list", "tag", "count", "timeframe", "aggregate", "goal"],
+    ids=["branch", "source", "list", "tag", "segment", "count", "which", "timeframe", "aggregate", "goal"],
 )
 def test_every_word_of_a_key_has_an_example(key: str, tree: Json, shown: list[str]) -> None:
     assert set(shown) == _words_taken(tree, key)
@@ -207,10 +216,11 @@ def test_the_readings_of_a_value_in_json_and_what_is_optional_have_examples() ->
     assert {asked.get("field_type", "json") for asked in FIELD_FILTERS if asked.get("json_path")} == types
     assert {asked.get("field_type", "string") for asked in EVENT_FILTERS} == types
     assert any(step.isdigit() for asked in FIELD_FILTERS for step in asked.get("json_path", []))
-    negatives = {"not_equals", "not_contains", "not_in_date_range"}
+    negatives = {"not_equals", "not_contains", "not_in_date_range", "not_ends_with"}
     assert {asked["operator"] for asked in FIELD_FILTERS if asked.get("missing") == "exclude"} == negatives
     assert {"status"} <= {key for asked in CONDITIONS["contact_lists"] for key in asked}
-    assert {"template_id"} <= {key for count in COUNTS for key in count}
+    assert {"template_id", "week_starts_on"} <= {key for count in COUNTS for key in count}
+    assert {"week_starts_on"} <= {key for asked in FIELD_FILTERS for key in asked}
     assert {"goal_name", "timeframe_operator", "value_2"} <= {key for asked in GOALS for key in asked}
     assert any(asked["goal_type"] == "*" for asked in GOALS)
     assert any(count["kind"].startswith("custom_event.") for count in COUNTS)

@@ -15,5 +15,5 @@ from tests.strategies import world_and_segments
 def test_compiled_sql_means_what_the_reference_means(example: tuple[dict[str, Any], list[dict[str, Any]]]) -> None:
     """For any definitions, contacts and events, DuckDB finds exactly the reference's members."""
     world, segments = example
-    expected = {segment["id"]: reference.members(segment, world) for segment in segments}
+    expected = {segment["id"]: reference.members(segment, world, others=segments) for segment in segments}
     assert members_by_engine(segments, world) == expected

@@ -237,5 +237,5 @@ def test_after_any_steps_members_are_those_of_the_reference_and_transitions_add_
             workspace.apply(read)
             workspace.recompute(world["as_of"])
             for item in segments:
-                assert set(emails_of(workspace, item["id"])) == reference.members(item, world)
+                assert set(emails_of(workspace, item["id"])) == reference.members(item, world, others=segments)
         check_transitions(workspace)

@@ -463,7 +463,8 @@ def test_every_segment_and_its_complement_share_out_all_contacts(pair: tuple[Row
     everyone = {row["email"].strip().lower() for row in world["contacts"]}
     for segment in segments:
         complement = {"kind": "branch", "branch": {"operator": "not", "leaves": [segment["tree"]]}}
-        inside, outside = members(segment, world), members(segment | {"tree": complement}, world)
+        inside = members(segment, world, others=segments)
+        outside = members(segment | {"tree": complement}, world, others=segments)
         assert inside | outside == everyone
         assert not inside & outside
 
@@ -475,6 +476,7 @@ def test_without_missing_exclude_each_negative_filter_is_the_complement_of_its_p
 ) -> None:
     world, segments = pair
     positive_of = {"not_equals": "equals", "not_contains": "contains", "not_in_date_range": "in_date_range"}
+    positive_of |= {"not_starts_with": "starts_with", "not_ends_with": "ends_with", "is_not_one_of": "is_one_of"}
     everyone = {row["email"].strip().lower() for row in world["contacts"]}
     for segment in segments:
         for leaf in leaves_of(segment["tree"]):
@@ -520,7 +522,14 @@ def words_of(segment: Row) -> Iterator[tuple[str, object]]:
         source = leaf["source"]
         (condition,) = (value for key, value in leaf.items() if key != "source")
         yield "source", source
-        for key in ("operator", "count_operator", "aggregate_operator", "timeframe_operator"):
+        for key in (
+            "operator",
+            "count_operator",
+            "which",
+            "aggregate_operator",
+            "timeframe_operator",
+            "week_starts_on",
+        ):
             yield f"{source} {key}", condition.get(key, "absent")
         for asked in condition.get("filters") or []:
             yield f"{source} {asked.get('field_type', 'absent')} filter", asked["operator"]
@@ -538,13 +547,18 @@ def test_the_strategies_make_every_source_operator_timeframe_and_zone() -> None:
 
     collect()
     common = ["equals", "not_equals", "gt", "gte", "lt", "lte", "is_set", "is_not_set"]
-    times = ["in_date_range", "not_in_date_range", "before_date", "after_date", "in_the_last_days"]
-    texts = ["contains", "not_contains"]
-    timeframes = ["absent", None, "", "anytime", "in_the_last_days", "in_date_range", "before_date", "after_date"]
-    operators_by_type = {"string": common + texts, "number": common, "time": common + times}
+    rolling = ["in_the_last_days", "in_the_last_calendar_days", "more_than_days_ago"]
+    calendar = ["today", "yesterday", "this_week", "last_week", "this_month", "last_month", "this_year", "last_year"]
+    times = ["in_date_range", "not_in_date_range", "before_date", "after_date", *rolling, "in_the_next_days", *calendar]
+    times += ["anniversary"]
+    several = ["is_one_of", "is_not_one_of"]
+    texts = ["contains", "not_contains", "starts_with", "not_starts_with", "ends_with", "not_ends_with", *several]
+    timeframes = ["absent", None, "", "anytime", *rolling, *calendar, "in_date_range", "before_date", "after_date"]
+    operators_by_type = {"string": common + texts, "number": [*common, *several, "between"], "time": common + times}
     operators_by_type["boolean"] = ["equals", "not_equals", "is_set", "is_not_set"]
     operators_by_type["date"] = common + times
     operators_by_type["json"] = [*common, *texts, "in_array"]
+    weekdays = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "absent"]
     expected: dict[str, list[Any]] = {
         "timezone": [None, "contact", *ZONE_NAMES],
         "branch": ["and", "or", "not", "leaf"],
@@ -552,12 +566,14 @@ def test_the_strategies_make_every_source_operator_timeframe_and_zone() -> None:
         "source": ["contacts", "contact_lists", "tag", "contact_timeline", "custom_events_goals"],
         "tag operator": ["absent", "in", "not_in"],
         "contact_lists operator": ["absent", "", "in", "not_in"],
-        "contact_timeline count_operator": ["at_least", "at_most", "exactly"],
+        "contact_timeline count_operator": ["at_least", "at_most", "exactly", "between", "absent"],
+        "contact_timeline which": ["first", "last", "absent"],
+        "contact_timeline week_starts_on": weekdays,
         "contact_timeline timeframe_operator": timeframes,
         "custom_events_goals timeframe_operator": timeframes,
         "custom_events_goals aggregate_operator": ["sum", "count", "avg", "min", "max"],
         "custom_events_goals operator": ["gte", "lte", "eq", "between"],
-        "contacts absent filter": [*common, *times, *texts, "in_array"],
+        "contacts absent filter": [*common, *times, *texts, "between", "in_array"],
         "contacts missing": [None, "exclude"],
         "contact_timeline missing": [None, "exclude"],
         "contacts path length": [0, 1, 2, 3],

@@ -34,22 +34,27 @@ from engine.definition.tree import (
     IsSet,
     NumberCompares,
     NumberIsAnyOf,
+    NumberIsBetween,
     Subject,
     TextCompares,
     TextContainsAnyOf,
+    TextEndsWithAnyOf,
     TextIsAnyOf,
+    TextStartsWithAnyOf,
 )
 from engine.errors import InvalidPlanError
 from engine.plan.nodes import (
     AverageIsWithin,
     Complement,
     CountIs,
+    EventTimeIsIn,
     Every,
     Expression,
     Fact,
     HasAnyTag,
     IsIn,
     IsInWindows,
+    IsMember,
     IsOnList,
     LatestIsSince,
     Measure,
@@ -106,7 +111,7 @@ def condition(expression: Expression, columns: Columns) -> exp.Expr:
         case HasAnyTag():
             tags = exp.Array(expressions=[text(tag) for tag in expression.tags])
             return or_false(call("list_has_any", column("tags", columns.alias), tags))
-        case IsIn():
+        case IsIn() | IsMember():
             raise InvalidPlanError("expression", f"{expression} is computed from sets, not in SQL")
         case IsOnList():
             if expression.status is None:
@@ -120,6 +125,8 @@ def condition(expression: Expression, columns: Columns) -> exp.Expr:
             if expression.start_at is None:
                 return is_not_null(latest)
             return or_false(at_or_after(latest, expression.start_at))
+        case EventTimeIsIn():
+            return or_false(_window_test(columns.fact(expression.fact), expression.window, columns))
         case MeasureIsWithin():
             return _measure_test(expression, columns)
         case AverageIsWithin():
@@ -179,14 +186,19 @@ def value_test(subject: Subject, test: PlacedTest, columns: Columns) -> exp.Expr
         case TextIsAnyOf():
             return or_false(_is_any_of(value, [text(item) for item in test.texts]))
         case TextContainsAnyOf():
-            folded = call("lower", value)
-            return or_false(any_of([call("contains", folded.copy(), text(item)) for item in test.folded_texts]))
+            return _folded_test("contains", value, test.folded_texts)
+        case TextStartsWithAnyOf():
+            return _folded_test("starts_with", value, test.folded_texts)
+        case TextEndsWithAnyOf():
+            return _folded_test("ends_with", value, test.folded_texts)
         case TextCompares():
             return or_false(_COMPARISONS[test.comparison](this=value, expression=text(test.text)))
         case NumberIsAnyOf():
             return or_false(_is_any_of(value, [double(item) for item in test.numbers]))
         case NumberCompares():
             return or_false(_COMPARISONS[test.comparison](this=value, expression=double(test.number)))
+        case NumberIsBetween():
+            return or_false(exp.Between(this=value, low=double(test.low), high=double(test.high)))
         case IsInWindows():
             return or_false(any_of([_window_test(value, window, columns) for window in test.windows]))
         case BooleanIsAnyOf():
@@ -195,6 +207,12 @@ def value_test(subject: Subject, test: PlacedTest, columns: Columns) -> exp.Expr
             return or_false(_array_test(value, test))
         case _:
             assert_never(test)
+
+
+def _folded_test(function: str, value: exp.Expr, folded_texts: tuple[str, ...]) -> exp.Expr:
+    """Whether a function of two texts is true for the value in lower case and one of the texts."""
+    folded = call("lower", value)
+    return or_false(any_of([call(function, folded.copy(), text(item)) for item in folded_texts]))
 
 
 def _is_any_of(value: exp.Expr, items: list[exp.Expr]) -> exp.Expr:

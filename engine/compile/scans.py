@@ -27,6 +27,7 @@ from engine.plan.expressions import local_windows_of, local_windows_of_fact
 from engine.plan.nodes import (
     Condition,
     EventScan,
+    EventTimeIsIn,
     Fact,
     GoalEvents,
     KindOfEvents,
@@ -52,12 +53,19 @@ def event_scan_query(
     facts = [named(_measured(fact, _fact_conditions(fact, scan, windows)), name) for name, fact in scan.facts]
     query = exp.select(column("contact_id", EVENTS), *facts).from_(_source(scan, as_of_end))
     if zone_edges is not None and any(any(local_windows_of_fact(fact)) for _, fact in scan.facts):
-        same_contact = exp.EQ(this=column("contact_id", CONTACTS), expression=column("contact_id", EVENTS))
-        query = _with_zone_edges(query.join(table("contacts", CONTACTS), on=same_contact), zone_edges)
+        query = _with_zones_of(EVENTS, query, zone_edges)
     query = query.where(*where).group_by(column("contact_id", EVENTS))
     columns = Columns(FACTS, windows, {fact: name for name, fact in scan.facts})
     sets = [_set_column(item, columns) for item in scan.conditions]
-    return exp.select(column("contact_id", FACTS), *sets).from_(table(FACTS)).with_(FACTS, as_=query)
+    found = exp.select(column("contact_id", FACTS), *sets).from_(table(FACTS)).with_(FACTS, as_=query)
+    if zone_edges is not None and any(_looks_at_zones(item) for item in scan.conditions):
+        found = _with_zones_of(FACTS, found, zone_edges)
+    return found
+
+
+def _looks_at_zones(item: Condition) -> bool:
+    """Whether a condition compares a fact with a window that differs by time zone."""
+    return isinstance(item.leaf, EventTimeIsIn) and isinstance(item.leaf.window, LocalWindow)
 
 
 def profile_scan_query(scan: ProfileScan, *, zone_edges: str | None, windows: Mapping[LocalWindow, str]) -> exp.Select:
@@ -83,6 +91,12 @@ def _set_column(item: Condition, columns: Columns) -> exp.Alias:
     """The boolean that says which contacts are in the set of a condition."""
     holds = condition(item.leaf, columns)
     return named(negated(holds) if item.is_negated else holds, item.name)
+
+
+def _with_zones_of(alias: str, query: exp.Select, zone_edges: str) -> exp.Select:
+    """The query with the zone edges of the contacts that a table in it is about."""
+    same_contact = exp.EQ(this=column("contact_id", CONTACTS), expression=column("contact_id", alias))
+    return _with_zone_edges(query.join(table("contacts", CONTACTS), on=same_contact), zone_edges)
 
 
 def _with_zone_edges(query: exp.Select, zone_edges: str) -> exp.Select:
@@ -186,6 +200,8 @@ def _measured(fact: Fact, conditions: list[exp.Expr]) -> exp.Expr:
     match fact.measure:
         case Measure.COUNT:
             aggregate = exp.Count(this=exp.Star())
+        case Measure.EARLIEST:
+            aggregate = exp.Min(this=column("occurred_at", EVENTS))
         case Measure.LATEST:
             aggregate = exp.Max(this=column("occurred_at", EVENTS))
         case Measure.SUM:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.definition.references import check_references_of
 from engine.definition.segment import (
     check_fields_of,
     check_ids,
@@ -20,6 +21,7 @@ __all__ = [
     "check_ids",
     "check_lists",
     "check_lists_of",
+    "check_references_of",
     "checked_timezone",
     "contact_fields_of",
     "read_segment",

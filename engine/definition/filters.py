@@ -10,20 +10,34 @@ from typing import TypeVar
 from engine.definition.document import Document, checked_boolean, checked_number, checked_text
 from engine.definition.fields import FieldType
 from engine.definition.folding import folded
-from engine.definition.points import checked_date, checked_days, checked_point, only_value, read_range
+from engine.definition.points import (
+    checked_date,
+    checked_days,
+    checked_point,
+    only_value,
+    read_first_day,
+    read_range,
+)
 from engine.definition.timeframes import (
+    CALENDAR_WINDOWS,
     Point,
     Timeframe,
     after,
     before,
+    calendar_window,
     last_dates,
     last_days,
+    more_than_dates_ago,
+    more_than_days_ago,
+    next_dates,
+    next_days,
     not_after,
     not_before,
     within,
 )
 from engine.definition.tree import (
     AllOf,
+    AnniversaryIsWithin,
     ArrayHasAnyOf,
     BooleanIsAnyOf,
     Comparison,
@@ -34,11 +48,14 @@ from engine.definition.tree import (
     Not,
     NumberCompares,
     NumberIsAnyOf,
+    NumberIsBetween,
     Subject,
     Test,
     TextCompares,
     TextContainsAnyOf,
+    TextEndsWithAnyOf,
     TextIsAnyOf,
+    TextStartsWithAnyOf,
     TimeIsInAnyOf,
 )
 from engine.errors import one_of, shown
@@ -55,7 +72,10 @@ FILTER_KEYS = (
     "boolean_values",
     "json_path",
     "missing",
+    "week_starts_on",
 )
+
+MOST_DAYS_TO_AN_ANNIVERSARY = 365
 
 COMPARISONS = {
     "gt": Comparison.GREATER,
@@ -75,6 +95,9 @@ TIME_COMPARISONS: Mapping[str, Callable[[Point], Timeframe]] = {
 NEGATIONS = {
     "not_equals": "equals",
     "not_contains": "contains",
+    "not_starts_with": "starts_with",
+    "not_ends_with": "ends_with",
+    "is_not_one_of": "is_one_of",
     "not_in_date_range": "in_date_range",
     "is_not_set": "is_set",
 }
@@ -109,6 +132,7 @@ def read_filter(document: Document, subject: Subject) -> Node:
             raise document.refuse(key, f"is not used by {name} on a {subject.type} field; its values go into {wanted}")
     if subject.type is FieldType.JSON and positive in _TEXT_OPERATORS:
         subject = replace(subject, type=FieldType.STRING)
+    read_first_day(document, name)  # refused where weeks play no part
     node = Filter(subject, operator.read(document, name))
     excludes_missing = _reads_missing(document, name)
     if name == positive:
@@ -162,13 +186,28 @@ def _not_empty(document: Document, key: str, values: tuple[Value, ...], operator
     return tuple(dict.fromkeys(values))
 
 
-def _contains(document: Document, operator: str) -> Test:
-    return TextContainsAnyOf(tuple(dict.fromkeys(folded(text) for text in _texts(document, operator))))
+def _ignoring_case(test: type[TextContainsAnyOf | TextStartsWithAnyOf | TextEndsWithAnyOf]) -> _Operator:
+    """An operator that ignores case, with any number of texts."""
+
+    def read(document: Document, operator: str) -> Test:
+        return test(tuple(dict.fromkeys(folded(text) for text in _texts(document, operator))))
+
+    return _Operator(_STRINGS, read)
 
 
 def _text_compares(document: Document, operator: str) -> Test:
     value, path = only_value(document, "string_values", operator=operator)
     return TextCompares(COMPARISONS[operator], checked_text(value, path))
+
+
+def _number_between(document: Document, operator: str) -> Test:
+    numbers = [checked_number(value, path) for value, path in document.items("number_values")]
+    if len(numbers) != 2:
+        raise document.refuse("number_values", f"must hold two values, low and high, for {operator}")
+    low, high = numbers
+    if low > high:
+        raise document.refuse("number_values", f"has its low value {low} above its high one {high}")
+    return NumberIsBetween(low, high)
 
 
 def _number_compares(document: Document, operator: str) -> Test:
@@ -190,10 +229,6 @@ def _time_in_range(document: Document, operator: str) -> Test:
     return TimeIsInAnyOf((read_range(document, "string_values", operator=operator),))
 
 
-def _time_in_last_days(document: Document, operator: str) -> Test:
-    return TimeIsInAnyOf((last_days(checked_days(*only_value(document, "string_values", operator=operator))),))
-
-
 def _date_equals(document: Document, operator: str) -> Test:
     dates = tuple(checked_date(value, path) for value, path in document.items("string_values"))
     return DateIsInAnyOf(tuple(within(day) for day in _not_empty(document, "string_values", dates, operator)))
@@ -208,8 +243,30 @@ def _date_in_range(document: Document, operator: str) -> Test:
     return DateIsInAnyOf((read_range(document, "string_values", operator=operator, read=checked_date),))
 
 
-def _date_in_last_days(document: Document, operator: str) -> Test:
-    return DateIsInAnyOf((last_dates(checked_days(*only_value(document, "string_values", operator=operator))),))
+def _within(timeframe: Callable[[int], Timeframe], test: type[TimeIsInAnyOf | DateIsInAnyOf]) -> _Operator:
+    """An operator for so many days before or after the evaluation."""
+
+    def read(document: Document, operator: str) -> Test:
+        return test((timeframe(checked_days(*only_value(document, "string_values", operator=operator))),))
+
+    return _Operator(_STRINGS, read)
+
+
+def _calendar_windows(test: type[TimeIsInAnyOf | DateIsInAnyOf]) -> Mapping[str, _Operator]:
+    """The operators for local days, weeks, months and years."""
+
+    def read(document: Document, operator: str) -> Test:
+        return test((calendar_window(operator, first_day=read_first_day(document, operator)),))
+
+    return dict.fromkeys(CALENDAR_WINDOWS, _Operator((), read))
+
+
+def _anniversary(document: Document, operator: str) -> Test:
+    days = checked_days(*only_value(document, "string_values", operator=operator))
+    if days > MOST_DAYS_TO_AN_ANNIVERSARY:
+        problem = f"must be at most {MOST_DAYS_TO_AN_ANNIVERSARY} days for {operator}: there is one every year"
+        raise document.refuse("string_values", problem)
+    return AnniversaryIsWithin(days)
 
 
 def _booleans(document: Document, operator: str) -> Test:
@@ -226,23 +283,36 @@ def _in_array(document: Document, operator: str) -> Test:
 
 
 _IS_SET = _Operator((), lambda document, operator: IsSet())
+_ANNIVERSARY = _Operator(_STRINGS, _anniversary)
+_TEXT_IS = _Operator(_STRINGS, lambda document, operator: TextIsAnyOf(_texts(document, operator)))
 _TEXT_OPERATORS = {
-    "equals": _Operator(_STRINGS, lambda document, operator: TextIsAnyOf(_texts(document, operator))),
-    "contains": _Operator(_STRINGS, _contains),
+    "equals": _TEXT_IS,
+    "is_one_of": _TEXT_IS,
+    "contains": _ignoring_case(TextContainsAnyOf),
+    "starts_with": _ignoring_case(TextStartsWithAnyOf),
+    "ends_with": _ignoring_case(TextEndsWithAnyOf),
     **dict.fromkeys(COMPARISONS, _Operator(_STRINGS, _text_compares)),
 }
+_NUMBER_IS = _Operator(_NUMBERS, lambda document, operator: NumberIsAnyOf(_numbers(document, operator)))
 _OPERATORS: Mapping[FieldType, Mapping[str, _Operator]] = {
     FieldType.STRING: _TEXT_OPERATORS | {"is_set": _IS_SET},
     FieldType.NUMBER: {
-        "equals": _Operator(_NUMBERS, lambda document, operator: NumberIsAnyOf(_numbers(document, operator))),
+        "equals": _NUMBER_IS,
+        "is_one_of": _NUMBER_IS,
         **dict.fromkeys(COMPARISONS, _Operator(_NUMBERS, _number_compares)),
+        "between": _Operator(_NUMBERS, _number_between),
         "is_set": _IS_SET,
     },
     FieldType.TIME: {
         "equals": _Operator(_STRINGS, _time_equals),
         **dict.fromkeys(TIME_COMPARISONS, _Operator(_STRINGS, _time_compares)),
         "in_date_range": _Operator(_STRINGS, _time_in_range),
-        "in_the_last_days": _Operator(_STRINGS, _time_in_last_days),
+        "in_the_last_days": _within(last_days, TimeIsInAnyOf),
+        "in_the_last_calendar_days": _within(last_dates, TimeIsInAnyOf),
+        "in_the_next_days": _within(next_days, TimeIsInAnyOf),
+        "more_than_days_ago": _within(more_than_days_ago, TimeIsInAnyOf),
+        **_calendar_windows(TimeIsInAnyOf),
+        "anniversary": _ANNIVERSARY,
         "is_set": _IS_SET,
     },
     FieldType.BOOLEAN: {"equals": _Operator(_BOOLEANS, _booleans), "is_set": _IS_SET},
@@ -250,7 +320,12 @@ _OPERATORS: Mapping[FieldType, Mapping[str, _Operator]] = {
         "equals": _Operator(_STRINGS, _date_equals),
         **dict.fromkeys(TIME_COMPARISONS, _Operator(_STRINGS, _date_compares)),
         "in_date_range": _Operator(_STRINGS, _date_in_range),
-        "in_the_last_days": _Operator(_STRINGS, _date_in_last_days),
+        "in_the_last_days": _within(last_dates, DateIsInAnyOf),
+        "in_the_last_calendar_days": _within(last_dates, DateIsInAnyOf),
+        "in_the_next_days": _within(next_dates, DateIsInAnyOf),
+        "more_than_days_ago": _within(more_than_dates_ago, DateIsInAnyOf),
+        **_calendar_windows(DateIsInAnyOf),
+        "anniversary": _ANNIVERSARY,
         "is_set": _IS_SET,
     },
     FieldType.JSON: _TEXT_OPERATORS

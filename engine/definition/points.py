@@ -9,8 +9,21 @@ from importlib import resources
 from itertools import pairwise
 
 from engine.definition.document import Document
-from engine.definition.timeframes import ANYTIME, Point, Timeframe, after, before, between, last_days
-from engine.errors import DefinitionError, shown
+from engine.definition.timeframes import (
+    ANYTIME,
+    CALENDAR_WINDOWS,
+    MONDAY,
+    Point,
+    Timeframe,
+    after,
+    before,
+    between,
+    calendar_window,
+    last_dates,
+    last_days,
+    more_than_days_ago,
+)
+from engine.errors import DefinitionError, one_of, shown
 
 MAX_DAYS = 999_999_999
 """Far beyond year 1, where every longer window starts too."""
@@ -21,7 +34,23 @@ _INSTANT = re.compile(
     re.ASCII,
 )
 
-TIMEFRAME_OPERATORS = ("anytime", "in_the_last_days", "in_date_range", "before_date", "after_date")
+TIMEFRAME_OPERATORS = (
+    "anytime",
+    "in_the_last_days",
+    "in_the_last_calendar_days",
+    "more_than_days_ago",
+    *CALENDAR_WINDOWS,
+    "in_date_range",
+    "before_date",
+    "after_date",
+)
+WEEKDAYS = {
+    name: number
+    for number, name in enumerate(
+        ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"), start=MONDAY
+    )
+}
+WEEKS = ("this_week", "last_week")
 
 
 def iana_zones() -> frozenset[str]:
@@ -103,17 +132,31 @@ def read_range(
     return between(points[0], points[1])
 
 
+def read_first_day(document: Document, operator: str) -> int:
+    """The weekday on which weeks begin, `week_starts_on`: Monday unless a condition on weeks says another one."""
+    if document.get("week_starts_on") is None:
+        return MONDAY
+    if operator not in WEEKS:
+        raise document.refuse("week_starts_on", f"has no meaning for {operator}: it goes with {one_of(WEEKS)}")
+    return WEEKDAYS[document.choice("week_starts_on", tuple(WEEKDAYS))]
+
+
 def read_timeframe(document: Document) -> Timeframe:
     """The timeframe of a condition on events: `timeframe_operator` and `timeframe_values`."""
     operator = document.choice("timeframe_operator", TIMEFRAME_OPERATORS, default="anytime")
     key = "timeframe_values"
+    first_day = read_first_day(document, operator)
+    if operator in ("anytime", *CALENDAR_WINDOWS):
+        if list(document.items(key)):
+            raise document.refuse(key, f"must be empty for {operator}")
+        return ANYTIME if operator == "anytime" else calendar_window(operator, first_day=first_day)
     match operator:
-        case "anytime":
-            if list(document.items(key)):
-                raise document.refuse(key, "must be empty for anytime")
-            return ANYTIME
         case "in_the_last_days":
             return last_days(checked_days(*only_value(document, key, operator=operator)))
+        case "in_the_last_calendar_days":
+            return last_dates(checked_days(*only_value(document, key, operator=operator)))
+        case "more_than_days_ago":
+            return more_than_days_ago(checked_days(*only_value(document, key, operator=operator)))
         case "in_date_range":
             return read_range(document, key, operator=operator)
         case "before_date":

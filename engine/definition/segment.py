@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 
 from engine.definition.document import Document, checked_text
@@ -17,13 +17,13 @@ from engine.definition.tree import (
     EVENT_PROPERTIES,
     AllOf,
     AnyOf,
-    CountCondition,
     Filter,
     ListCondition,
     Node,
     Not,
     Segment,
 )
+from engine.definition.walk import walk
 from engine.errors import DefinitionError, SegmentsFileError, UnknownListError, did_you_mean, one_of, shown
 
 MAX_DEPTH = 50
@@ -104,21 +104,6 @@ def check_fields_of(segments: Iterable[Segment], fields: Mapping[str, FieldType]
             raise SegmentsFileError(f"segment {segment.id!r}: {error}") from error
         if tree != segment.tree:
             raise SegmentsFileError(f"segment {segment.id!r}: was read with custom fields of other types; read it anew")
-
-
-def walk(node: Node) -> Iterator[Node]:
-    """The node and all below it, filters on events too, parents first."""
-    yield node
-    match node:
-        case AllOf() | AnyOf():
-            for child in node.nodes:
-                yield from walk(child)
-        case Not():
-            yield from walk(node.node)
-        case CountCondition(event_filter=event_filter) if event_filter is not None:
-            yield from walk(event_filter)
-        case _:
-            pass
 
 
 def checked_timezone(value: object, path: str) -> str:

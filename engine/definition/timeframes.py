@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -41,7 +42,42 @@ class TodayPlus:
     days: int
 
 
-Edge = Moment | DayStart | DaysAgo | Now | TodayPlus
+@dataclass(frozen=True, slots=True)
+class DaysAhead:
+    """Just after the instant that lies `days` times 24 hours after the evaluation."""
+
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class WeekStart:
+    """The first instant of the local week that lies `weeks` after the one of the evaluation.
+
+    `first_day` is the weekday on which weeks begin, as ISO 8601 numbers them: 1 is Monday, 7 Sunday.
+    """
+
+    weeks: int
+    first_day: int
+
+
+@dataclass(frozen=True, slots=True)
+class MonthStart:
+    """The first instant of the local month that lies `months` after the one of the evaluation."""
+
+    months: int
+
+
+@dataclass(frozen=True, slots=True)
+class YearStart:
+    """The first instant of the local year that lies `years` after the one of the evaluation."""
+
+    years: int
+
+
+OfToday = TodayPlus | WeekStart | MonthStart | YearStart
+"""Starts of local days that depend on which local day it is."""
+
+Edge = Moment | DayStart | DaysAgo | DaysAhead | Now | OfToday
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +94,12 @@ class Timeframe:
     @property
     def is_local(self) -> bool:
         """Whether its edges depend on a time zone."""
-        return isinstance(self.start, DayStart | TodayPlus) or isinstance(self.end, DayStart | TodayPlus)
+        return isinstance(self.start, DayStart | OfToday) or isinstance(self.end, DayStart | OfToday)
 
     @property
     def needs_today(self) -> bool:
         """Whether its edges depend on which local day it is."""
-        return isinstance(self.start, TodayPlus) or isinstance(self.end, TodayPlus)
+        return isinstance(self.start, OfToday) or isinstance(self.end, OfToday)
 
 
 ANYTIME = Timeframe()
@@ -122,3 +158,49 @@ def last_days(days: int) -> Timeframe:
 def last_dates(days: int) -> Timeframe:
     """The local day of the evaluation, and those before it: so many in all."""
     return Timeframe(TodayPlus(1 - days), TodayPlus(1))
+
+
+def next_days(days: int) -> Timeframe:
+    """(as_of, as_of + days * 24 h]."""
+    return Timeframe(Now(), DaysAhead(days))
+
+
+def next_dates(days: int) -> Timeframe:
+    """So many local days after the one of the evaluation."""
+    return Timeframe(TodayPlus(1), TodayPlus(1 + days))
+
+
+def more_than_days_ago(days: int) -> Timeframe:
+    """What lies before `last_days` of as many."""
+    return Timeframe(end=DaysAgo(days))
+
+
+def more_than_dates_ago(days: int) -> Timeframe:
+    """What lies before `last_dates` of as many."""
+    return Timeframe(end=TodayPlus(1 - days))
+
+
+MONDAY = 1
+
+CALENDAR_WINDOWS = {
+    "today": ("day", 0),
+    "yesterday": ("day", -1),
+    **{
+        f"{which}_{unit}": (unit, number)
+        for unit in ("week", "month", "year")
+        for which, number in (("this", 0), ("last", -1))
+    },
+}
+"""What each name stands for: a unit of the calendar, and how many of them after the one of the evaluation."""
+
+
+def calendar_window(name: str, *, first_day: int = MONDAY) -> Timeframe:
+    """The local day, week, month or year that a name such as `last_month` stands for. Raises: KeyError."""
+    makers: dict[str, Callable[[int], Edge]] = {
+        "day": TodayPlus,
+        "week": lambda number: WeekStart(number, first_day),
+        "month": MonthStart,
+        "year": YearStart,
+    }
+    unit, number = CALENDAR_WINDOWS[name]
+    return Timeframe(makers[unit](number), makers[unit](number + 1))

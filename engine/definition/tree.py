@@ -77,6 +77,20 @@ class TextContainsAnyOf:
 
 
 @dataclass(frozen=True, slots=True)
+class TextStartsWithAnyOf:
+    """Begins with one of the texts, case ignored; the texts are folded already."""
+
+    folded_texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TextEndsWithAnyOf:
+    """Ends with one of the texts, case ignored; the texts are folded already."""
+
+    folded_texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TextCompares:
     """Sorts before or after the text, by code point."""
 
@@ -100,6 +114,14 @@ class NumberCompares:
 
 
 @dataclass(frozen=True, slots=True)
+class NumberIsBetween:
+    """At least the low number and at most the high one, as doubles."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
 class TimeIsInAnyOf:
     """Lies in one of the timeframes."""
 
@@ -111,6 +133,13 @@ class DateIsInAnyOf:
     """A day of the calendar that lies in one of the timeframes, whose edges are all starts of days."""
 
     timeframes: tuple[Timeframe, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnniversaryIsWithin:
+    """Has an anniversary on the local day of the evaluation, or on one of so many days after it."""
+
+    days: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +161,15 @@ Test = (
     IsSet
     | TextIsAnyOf
     | TextContainsAnyOf
+    | TextStartsWithAnyOf
+    | TextEndsWithAnyOf
     | TextCompares
     | NumberIsAnyOf
     | NumberCompares
+    | NumberIsBetween
     | TimeIsInAnyOf
     | DateIsInAnyOf
+    | AnniversaryIsWithin
     | BooleanIsAnyOf
     | ArrayHasAnyOf
 )
@@ -170,6 +203,14 @@ class TagCondition:
 
 
 @dataclass(frozen=True, slots=True)
+class SegmentCondition:
+    """The contact is in another segment, evaluated at the same instant. `at` is the node's path, for errors."""
+
+    segment_id: str
+    at: str = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class CountCondition:
     """How many events of a kind a contact has in a timeframe, never later than the evaluation."""
 
@@ -179,6 +220,24 @@ class CountCondition:
     timeframe: Timeframe
     comparison: Comparison
     count: int
+
+
+class Which(StrEnum):
+    """The event of a contact that a condition looks at, by its time."""
+
+    FIRST = "first"
+    LAST = "last"
+
+
+@dataclass(frozen=True, slots=True)
+class EventTimeCondition:
+    """When a contact's first or last event of a kind was, of all up to the evaluation; without one it is false."""
+
+    kind: str
+    template_id: str | None
+    event_filter: Node | None
+    which: Which
+    timeframe: Timeframe
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +276,18 @@ class Not:
     node: Node
 
 
-Node = AllOf | AnyOf | Not | Filter | ListCondition | TagCondition | CountCondition | GoalCondition
+Node = (
+    AllOf
+    | AnyOf
+    | Not
+    | Filter
+    | ListCondition
+    | TagCondition
+    | SegmentCondition
+    | CountCondition
+    | EventTimeCondition
+    | GoalCondition
+)
 
 
 @dataclass(frozen=True, slots=True)

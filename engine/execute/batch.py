@@ -19,7 +19,7 @@ from engine.execute.contact_set import ContactSet
 from engine.execute.evaluation import Evaluation, StepTime
 from engine.plan import Catalog, Plan, build_plan
 from engine.plan.expressions import leaves, local_windows_of
-from engine.plan.nodes import Complement, Condition, Every, Expression, IsIn, Never, Scan, Some
+from engine.plan.nodes import Complement, Condition, Every, Expression, IsIn, IsMember, Never, Scan, Some
 from engine.plan.split import scan_of_one_condition
 from engine.storage import Store
 from engine.storage.connection import store_errors
@@ -37,6 +37,7 @@ def evaluate(
     *,
     as_of: datetime,
     catalog: Catalog | None = None,
+    others: Mapping[str, Segment] | None = None,
     on_plan: OnPlan | None = None,
     on_step: OnStep | None = None,
 ) -> Evaluation:
@@ -44,25 +45,28 @@ def evaluate(
 
     One shared plan: each scan gives the sets of its conditions as bitmaps, and memberships are made of those. Should a
     scan fail, which is a bug of ours, its conditions are tried one by one: segments that use a broken one are reported
-    in `failed`, the others complete. `on_step` sees every step before it runs.
+    in `failed`, the others complete. `on_step` sees every step before it runs. `others` are the segments that these may
+    name, besides each other.
 
     Raises: StoreError when memory or disk do not suffice.
     """
-    plan = build_plan(segments, catalog or store.catalog(), as_of)
+    plan = build_plan(segments, catalog or store.catalog(), as_of, others=others)
     if on_plan is not None:
         on_plan(plan)
     with store_errors(store.path), store.cursor() as cursor:
         run = _Run(cursor, plan, on_step)
         run.all_scans()
     started = time.perf_counter()
-    members: dict[str, ContactSet] = {}
     failed: dict[str, str] = {}
     for membership in plan.memberships:
         problems = [run.failed[name] for name in _conditions_of(membership.expression) if name in run.failed]
+        problems += [failed[name] for name in _segments_of(membership.expression) if name in failed]
         if problems:
             failed[membership.segment_id] = problems[0]
         else:
-            members[membership.segment_id] = run.everyone & run.members(membership.expression)
+            run.found[membership.segment_id] = run.everyone & run.members(membership.expression)
+    members = {segment.id: run.found[segment.id] for segment in segments if segment.id in run.found}
+    failed = {segment.id: failed[segment.id] for segment in segments if segment.id in failed}
     run.times.append(StepTime("memberships", time.perf_counter() - started, tuple(members)))
     return Evaluation(as_of, run.everyone.size, members, failed, tuple(run.times))
 
@@ -74,6 +78,7 @@ class _Run:
         self.cursor, self.plan, self.on_step = cursor, plan, on_step
         self.sets: dict[str, ContactSet] = {}
         self.failed: dict[str, str] = {}
+        self.found: dict[str, ContactSet] = {}
         self.times: list[StepTime] = []
         self.readers = _readers(plan)
         contact_ids = cursor.sql("SELECT contact_id FROM contacts").to_arrow_table().column(0).to_numpy()
@@ -140,6 +145,8 @@ class _Run:
                 return ~self.members(expression.part)
             case IsIn():
                 return self.sets[expression.condition]
+            case IsMember():
+                return self.found[expression.segment_id]
             case Never():
                 return ContactSet.none(self.capacity)
             case _:
@@ -153,6 +160,10 @@ def _readers(plan: Plan) -> Mapping[str, list[str]]:
         for name in dict.fromkeys(_conditions_of(membership.expression)):
             readers.setdefault(name, []).append(membership.segment_id)
     return readers
+
+
+def _segments_of(expression: Expression) -> list[str]:
+    return [leaf.segment_id for leaf in leaves(expression) if isinstance(leaf, IsMember)]
 
 
 def _conditions_of(expression: Expression) -> list[str]:

@@ -5,35 +5,44 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import assert_never
 
-from engine.definition.timeframes import Timeframe
+from engine.definition.fields import FieldType
+from engine.definition.timeframes import Timeframe, between
 from engine.definition.tree import (
     CONTACT_TIMEZONE,
     Aggregate,
     AllOf,
+    AnniversaryIsWithin,
     AnyOf,
     CountCondition,
     DateIsInAnyOf,
+    EventTimeCondition,
     Filter,
     GoalCondition,
     ListCondition,
     Node,
     Not,
     Segment,
+    SegmentCondition,
     TagCondition,
     TimeIsInAnyOf,
+    Which,
 )
+from engine.plan.anniversaries import remembered_days
 from engine.plan.nodes import (
     AverageIsWithin,
     Complement,
     CountIs,
+    EventTimeIsIn,
     Every,
     Expression,
     Fact,
     GoalEvents,
     HasAnyTag,
     IsInWindows,
+    IsMember,
     IsOnList,
     KindOfEvents,
     Measure,
@@ -42,7 +51,16 @@ from engine.plan.nodes import (
     Some,
     ValueTest,
 )
-from engine.plan.windows import AnyWindow, LocalWindow, Window, just_after, place, place_dates
+from engine.plan.windows import (
+    NOTHING,
+    AnyWindow,
+    LocalWindow,
+    Window,
+    just_after,
+    local_day,
+    place,
+    place_dates,
+)
 
 _MEASURES = {
     Aggregate.COUNT: Measure.COUNT,
@@ -87,10 +105,14 @@ class _Binder:
                 return self._value_test(node)
             case ListCondition():
                 return self._list_test(node)
+            case SegmentCondition():
+                return IsMember(node.segment_id)
             case TagCondition():
                 return HasAnyTag(node.tags)
             case CountCondition():
                 return self._count_test(node)
+            case EventTimeCondition():
+                return self._event_time_test(node)
             case GoalCondition():
                 return self._goal_test(node)
             case _:
@@ -103,6 +125,8 @@ class _Binder:
         if isinstance(node.test, DateIsInAnyOf):
             days = tuple(self._days(timeframe) for timeframe in node.test.timeframes)
             return ValueTest(node.subject, IsInWindows(days))
+        if isinstance(node.test, AnniversaryIsWithin):
+            return ValueTest(node.subject, IsInWindows(self._anniversaries(node)))
         return ValueTest(node.subject, node.test)
 
     def _list_test(self, node: ListCondition) -> Expression:
@@ -112,9 +136,17 @@ class _Binder:
         return IsOnList(node.list_id, node.status)
 
     def _count_test(self, node: CountCondition) -> Expression:
+        fact = Fact(self._events(node), self._event_window(node.timeframe), Measure.COUNT)
+        return CountIs(fact, node.comparison, node.count)
+
+    def _event_time_test(self, node: EventTimeCondition) -> Expression:
+        measure = Measure.EARLIEST if node.which is Which.FIRST else Measure.LATEST
+        fact = Fact(self._events(node), Window(None, just_after(self.as_of)), measure)
+        return EventTimeIsIn(fact, self._window(node.timeframe))
+
+    def _events(self, node: CountCondition | EventTimeCondition) -> KindOfEvents:
         event_filter = None if node.event_filter is None else self.expression(node.event_filter)
-        events = KindOfEvents(node.kind, node.template_id, event_filter)
-        return CountIs(Fact(events, self._event_window(node.timeframe), Measure.COUNT), node.comparison, node.count)
+        return KindOfEvents(node.kind, node.template_id, event_filter)
 
     def _goal_test(self, node: GoalCondition) -> Expression:
         events, window = GoalEvents(node.goal_type, node.goal_name), self._event_window(node.timeframe)
@@ -139,6 +171,28 @@ class _Binder:
         return self._in_zones(
             lambda zone: place_dates(timeframe, as_of=self.as_of, zone_name=zone), timeframe.needs_today
         )
+
+    def _anniversaries(self, node: Filter) -> tuple[AnyWindow, ...]:
+        """The stretches of earlier years that a field must lie in; as many in each zone, with empty ones at the end."""
+        assert isinstance(node.test, AnniversaryIsWithin)
+        days = node.test.days
+        stretches = {
+            zone: remembered_days(local_day(self.as_of, zone), days) for zone in sorted({*self._zones().values()})
+        }
+
+        def placed(zone: str, number: int) -> Window:
+            if number >= len(stretches[zone]):
+                return NOTHING
+            first, last = stretches[zone][number]
+            where = "UTC" if node.subject.type is FieldType.DATE else zone  # a date is its midnight in UTC
+            return place(between(first, last), as_of=self.as_of, zone_name=where)
+
+        most = max(map(len, stretches.values()))
+        return tuple(self._in_zones(partial(placed, number=number), is_local=True) for number in range(most))
+
+    def _zones(self) -> Mapping[int, str]:
+        """The zones in which days are looked at, by zone id."""
+        return self.catalog.zones if self.timezone == CONTACT_TIMEZONE else {0: self.timezone}
 
     def _in_zones(self, placed: Callable[[str], Window], is_local: bool) -> AnyWindow:
         """What is placed in the segment's zone, or in each zone of the contacts if that makes a difference."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
+from engine.definition.references import with_referenced
 from engine.definition.tree import Segment
 from engine.plan.bind import Catalog, membership_expression
 from engine.plan.expressions import (
@@ -26,6 +27,7 @@ from engine.plan.nodes import (
     GoalEvents,
     HasAnyTag,
     IsIn,
+    IsMember,
     IsOnList,
     KindOfEvents,
     LatestIsSince,
@@ -48,11 +50,15 @@ FACTS_PER_SCAN = 12
 CONDITIONS_PER_SCAN = 200
 
 
-def build_plan(segments: Sequence[Segment], catalog: Catalog, as_of: datetime) -> Plan:
-    """The plan that finds the members of all segments at `as_of` (UTC).
+def build_plan(
+    segments: Sequence[Segment], catalog: Catalog, as_of: datetime, *, others: Mapping[str, Segment] | None = None
+) -> Plan:
+    """The plan that finds the members of all segments, and of those that they name, at `as_of` (UTC).
 
-    The lists that the segments name must be in the catalog: see `engine.definition.check_lists`.
+    The lists that the segments name must be in the catalog, the segments among them or the others: see `check_lists`
+    and `check_references_of` of `engine.definition`.
     """
+    segments = with_referenced(segments, others or {})
     expressions = [
         read_presence_from_latest(membership_expression(segment, catalog, as_of), as_of) for segment in segments
     ]
@@ -70,7 +76,9 @@ def build_plan(segments: Sequence[Segment], catalog: Catalog, as_of: datetime) -
 
 def _conditions(expressions: Iterable[Expression]) -> dict[Expression, Condition]:
     """Every distinct leaf as a condition, in order of first use."""
-    distinct = dict.fromkeys(leaf for expression in expressions for leaf in leaves(expression) if leaf != Never())
+    distinct = dict.fromkeys(
+        leaf for expression in expressions for leaf in leaves(expression) if not isinstance(leaf, Never | IsMember)
+    )
     return {
         leaf: Condition(f"condition_{number}", leaf, is_negated=holds_without_events(leaf))
         for number, leaf in enumerate(distinct, start=1)

@@ -9,6 +9,7 @@ from engine.plan.nodes import (
     AverageIsWithin,
     Complement,
     CountIs,
+    EventTimeIsIn,
     Every,
     Expression,
     Fact,
@@ -51,7 +52,7 @@ def replace_leaves(expression: Expression, replace: Callable[[Expression], Expre
 def facts_of(leaf: Expression) -> tuple[Fact, ...]:
     """The facts that a leaf reads."""
     match leaf:
-        case CountIs() | LatestIsSince() | MeasureIsWithin():
+        case CountIs() | LatestIsSince() | EventTimeIsIn() | MeasureIsWithin():
             return (leaf.fact,)
         case AverageIsWithin():
             return (leaf.total, leaf.count)
@@ -89,6 +90,8 @@ def local_windows_of(leaf: Expression) -> Iterator[LocalWindow]:
     """The windows that a leaf compares an instant with, or counts events in, and that differ by time zone."""
     if isinstance(leaf, ValueTest) and isinstance(leaf.test, IsInWindows):
         yield from (window for window in leaf.test.windows if isinstance(window, LocalWindow))
+    if isinstance(leaf, EventTimeIsIn) and isinstance(leaf.window, LocalWindow):
+        yield leaf.window
     for fact in facts_of(leaf):
         yield from local_windows_of_fact(fact)
 

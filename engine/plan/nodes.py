@@ -14,10 +14,13 @@ from engine.definition.tree import (
     IsSet,
     NumberCompares,
     NumberIsAnyOf,
+    NumberIsBetween,
     Subject,
     TextCompares,
     TextContainsAnyOf,
+    TextEndsWithAnyOf,
     TextIsAnyOf,
+    TextStartsWithAnyOf,
 )
 from engine.errors import InvalidPlanError
 from engine.plan.windows import AnyWindow, LocalWindow, Window
@@ -36,9 +39,12 @@ PlacedTest = (
     IsSet
     | TextIsAnyOf
     | TextContainsAnyOf
+    | TextStartsWithAnyOf
+    | TextEndsWithAnyOf
     | TextCompares
     | NumberIsAnyOf
     | NumberCompares
+    | NumberIsBetween
     | IsInWindows
     | BooleanIsAnyOf
     | ArrayHasAnyOf
@@ -112,6 +118,14 @@ class LatestIsSince:
 
 
 @dataclass(frozen=True, slots=True)
+class EventTimeIsIn:
+    """The earliest or the latest event lies in a window; where there is none, nothing does."""
+
+    fact: Fact
+    window: AnyWindow
+
+
+@dataclass(frozen=True, slots=True)
 class MeasureIsWithin:
     """A measure lies in [low, high]; None leaves that side open.
 
@@ -140,17 +154,26 @@ class IsIn:
     condition: str
 
 
+@dataclass(frozen=True, slots=True)
+class IsMember:
+    """The contact is a member of another segment of the plan."""
+
+    segment_id: str
+
+
 Expression = (
     Every
     | Some
     | Complement
     | Never
     | IsIn
+    | IsMember
     | ValueTest
     | HasAnyTag
     | IsOnList
     | CountIs
     | LatestIsSince
+    | EventTimeIsIn
     | MeasureIsWithin
     | AverageIsWithin
 )
@@ -182,6 +205,7 @@ class Measure(StrEnum):
     """What a fact says about a contact's events."""
 
     COUNT = "number"
+    EARLIEST = "earliest"
     LATEST = "latest"
     SUM = "sum of the values"
     VALUE_COUNT = "number of the values"
@@ -284,7 +308,10 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that one evaluation at `as_of` does, in order: edges, scans, then the memberships from their sets."""
+    """Everything that one evaluation at `as_of` does, in order: edges, scans, then the memberships from their sets.
+
+    Memberships that others name come before those.
+    """
 
     as_of: datetime
     zone_edges: ZoneEdges | None

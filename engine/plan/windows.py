@@ -5,7 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from engine.definition.timeframes import ONE_MICROSECOND, DaysAgo, DayStart, Edge, Moment, Now, Timeframe, TodayPlus
+from engine.definition.timeframes import (
+    ONE_MICROSECOND,
+    DaysAgo,
+    DaysAhead,
+    DayStart,
+    Edge,
+    Moment,
+    MonthStart,
+    Now,
+    OfToday,
+    Timeframe,
+    TodayPlus,
+    WeekStart,
+    YearStart,
+)
 from engine.errors import InvalidPlanError
 from engine.plan.zones import EARLIEST_AT, day_start_at, zone_named
 
@@ -47,6 +61,9 @@ class LocalWindow:
 
 AnyWindow = Window | LocalWindow
 
+NOTHING = Window(EARLIEST_AT, EARLIEST_AT)
+"""No instant lies in it."""
+
 
 def earliest(one: datetime | None, other: datetime | None) -> datetime | None:
     """The earlier of two ends; None is later than any."""
@@ -62,7 +79,7 @@ def place(timeframe: Timeframe, *, as_of: datetime, zone_name: str) -> Window:
     """The timeframe as seen at `as_of` in a zone."""
     start_at = _edge_at(timeframe.start, as_of=as_of, zone_name=zone_name)
     if timeframe.start is not None and start_at is None:
-        return Window(EARLIEST_AT, EARLIEST_AT)  # it starts later than every instant: nothing lies in it
+        return NOTHING  # it starts later than every instant
     return Window(start_at, _edge_at(timeframe.end, as_of=as_of, zone_name=zone_name))
 
 
@@ -73,19 +90,43 @@ def place_dates(timeframe: Timeframe, *, as_of: datetime, zone_name: str) -> Win
 
 
 def _dated(edge: Edge | None, *, as_of: datetime, zone_name: str) -> Edge | None:
-    return DayStart(_day(edge.days, as_of, zone_name)) if isinstance(edge, TodayPlus) else edge
+    return DayStart(day_of_edge(edge, local_day(as_of, zone_name))) if isinstance(edge, OfToday) else edge
 
 
-def _day(days_after: int, as_of: datetime, zone_name: str) -> date | None:
-    """The local day that lies so many days after `as_of`: at the earliest the first, None after the last of all."""
+def local_day(at: datetime, zone_name: str) -> date:
+    """The day that a zone's calendars show at an instant."""
     try:
-        today = as_of.astimezone(zone_named(zone_name)).date()
+        return at.astimezone(zone_named(zone_name)).date()
     except OverflowError:  # the local clock shows year 0 or year 10000
-        today = date.min if as_of.year == 1 else date.max
+        return date.min if at.year == 1 else date.max
+
+
+def day_of_edge(edge: OfToday, today: date) -> date | None:
+    """The day that an edge lies at the start of: at the earliest the first of all days, None after the last."""
+    match edge:
+        case TodayPlus():
+            return _days_after(today, edge.days)
+        case WeekStart():
+            return _days_after(today, 7 * edge.weeks - (today.isoweekday() - edge.first_day) % 7)
+        case MonthStart():
+            return _month_start(12 * today.year + today.month - 1 + edge.months)
+        case YearStart():
+            return _month_start(12 * (today.year + edge.years))
+
+
+def _days_after(day: date, days: int) -> date | None:
     try:
-        return today + timedelta(days=days_after)
+        return day + timedelta(days=days)
     except OverflowError:
-        return None if days_after > 0 else date.min
+        return None if days > 0 else date.min
+
+
+def _month_start(month: int) -> date | None:
+    """The first day of a month, counted from January of the year 0."""
+    year = month // 12
+    if not date.min.year <= year <= date.max.year:
+        return None if year > date.max.year else date.min
+    return date(year, month % 12 + 1, 1)
 
 
 def _edge_at(edge: Edge | None, *, as_of: datetime, zone_name: str) -> datetime | None:
@@ -97,7 +138,7 @@ def _edge_at(edge: Edge | None, *, as_of: datetime, zone_name: str) -> datetime 
             return edge.at
         case DayStart():
             return None if edge.on is None else day_start_at(edge.on, zone_name)
-        case TodayPlus():
+        case TodayPlus() | WeekStart() | MonthStart() | YearStart():
             return _edge_at(_dated(edge, as_of=as_of, zone_name=zone_name), as_of=as_of, zone_name=zone_name)
         case Now():
             return just_after(as_of)
@@ -106,3 +147,8 @@ def _edge_at(edge: Edge | None, *, as_of: datetime, zone_name: str) -> datetime 
                 return just_after(as_of - timedelta(days=edge.days))
             except OverflowError:
                 return EARLIEST_AT
+        case DaysAhead():
+            try:
+                return just_after(as_of + timedelta(days=edge.days))
+            except OverflowError:
+                return None

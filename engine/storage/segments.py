@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -11,7 +11,8 @@ from enum import StrEnum
 import duckdb
 
 from engine.definition import Segment, check_fields_of, check_ids, check_lists_of, contact_fields_of, read_segment
-from engine.errors import UnknownSegmentError
+from engine.definition.references import check_references_of, referrers
+from engine.errors import SegmentInUseError, UnknownSegmentError
 from engine.storage.connection import store_errors
 from engine.storage.custom_fields import definition_fields, fields_in_use, stored_fields
 from engine.storage.instants import stored_instant
@@ -62,6 +63,7 @@ def checked_segments(store: Store, segments: Sequence[Segment]) -> None:
     _check(store, segments)
     with store_errors(store.path), store.cursor() as cursor:
         _check_fields(cursor, segments)
+        _check_references(segments, _stored(cursor))
 
 
 def apply_segments(
@@ -75,6 +77,7 @@ def apply_segments(
     with store.transaction() as cursor:
         _check_fields(cursor, segments)
         known, versions = _stored(cursor), _latest_versions(cursor)
+        _check_references(segments, known)
         applied = [_applied(segment, known.get(segment.id), versions.get(segment.id, 0)) for segment in segments]
         rows = [
             (item.segment.id, item.version, item.segment.document, stored_instant(applied_at))
@@ -90,9 +93,13 @@ def apply_segments(
 def delete_segment(cursor: duckdb.DuckDBPyConnection, segment_id: str, *, deleted_at: datetime) -> int:
     """Delete a segment, within the caller's transaction; the version that says so. Its versions stay on record.
 
-    Raises: UnknownSegmentError.
+    Raises: UnknownSegmentError; SegmentInUseError if others name it.
     """
-    found_segment(_stored(cursor), segment_id)
+    known = _stored(cursor)
+    found_segment(known, segment_id)
+    users = referrers(segment_id, (item.segment for item in known.values()))
+    if users:
+        raise SegmentInUseError(segment_id, users)
     version = _latest_versions(cursor)[segment_id] + 1
     row = [segment_id, version, stored_instant(deleted_at)]
     cursor.execute("INSERT INTO segments VALUES ($1, $2, NULL, $3)", row)
@@ -108,6 +115,10 @@ def segments_naming(cursor: duckdb.DuckDBPyConnection, field_name: str) -> list[
 def _check(store: Store, segments: Sequence[Segment]) -> None:
     check_ids(segments)
     check_lists_of(segments, store.catalog().lists)
+
+
+def _check_references(segments: Sequence[Segment], known: Mapping[str, StoredSegment]) -> None:
+    check_references_of(segments, {name: item.segment for name, item in known.items()})
 
 
 def _check_fields(cursor: duckdb.DuckDBPyConnection, segments: Sequence[Segment]) -> None:

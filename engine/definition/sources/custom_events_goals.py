@@ -20,6 +20,7 @@ _KEYS = (
     "value_2",
     "timeframe_operator",
     "timeframe_values",
+    "week_starts_on",
 )
 
 

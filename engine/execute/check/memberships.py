@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from engine.definition import Segment, read_segment
 from engine.definition.fields import FieldType
+from engine.definition.references import references_of
 from engine.errors import DefinitionError, PopulaceError, StoreError
 from engine.execute.batch import evaluate
 from engine.execute.check.found import Found, Reading
@@ -120,7 +121,8 @@ def members_are_those_of_a_recompute(reading: Reading) -> Found:
         else:
             segments_at[as_of.replace(tzinfo=UTC)].append(segment)
             members_of[segment_id] = members
-    for as_of, segments in segments_at.items():
+    for as_of, found_segments in segments_at.items():
+        segments = _complete(found_segments)
         try:
             evaluation = evaluate(reading.store, segments, as_of=as_of)
         except StoreError:
@@ -163,6 +165,13 @@ def _unpacked(packed: bytes | None) -> ContactSet | None:
         return None if packed is None else ContactSet.unpacked(packed)
     except (OSError, ValueError):
         return None
+
+
+def _complete(segments: list[Segment]) -> list[Segment]:
+    """The segments without those that name one which is no more, or is of another instant: nothing can be said."""
+    known = {segment.id for segment in segments}
+    complete = [segment for segment in segments if {item.segment_id for item in references_of(segment)} <= known]
+    return complete if len(complete) == len(segments) else _complete(complete)
 
 
 def _difference(one: ContactSet, other: ContactSet) -> ContactSet:

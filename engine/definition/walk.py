@@ -1,0 +1,24 @@
+"""Every node of a tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.definition.tree import AllOf, AnyOf, CountCondition, EventTimeCondition, Node, Not
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """The node and all below it, filters on events too, parents first."""
+    yield node
+    match node:
+        case AllOf() | AnyOf():
+            for child in node.nodes:
+                yield from walk(child)
+        case Not():
+            yield from walk(node.node)
+        case CountCondition(event_filter=event_filter) | EventTimeCondition(event_filter=event_filter) if (
+            event_filter is not None
+        ):
+            yield from walk(event_filter)
+        case _:
+            pass
