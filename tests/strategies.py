@@ -592,10 +592,11 @@ def utc_order(asked: str) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def timeframe(dice: Dice, palette: Palette) -> Row:
-    named = ["anytime", "in_the_last_days", "in_date_range", "before_date", "after_date"]
+def timeframe(dice: Dice, palette: Palette, *, may_be_everything: bool = True) -> Row:
+    named = ["in_the_last_days", "in_date_range", "before_date", "after_date"]
     further = ["in_the_last_calendar_days", "more_than_days_ago", *CALENDAR]
-    operator = dice.choice(["absent", None, "", *named * 3, *further])
+    everything = ["absent", None, "", *["anytime"] * 3]
+    operator = dice.choice([*(everything if may_be_everything else []), *named * 3, *further])
     values: list[str] = []
     match operator:
         case "absent":
@@ -615,7 +616,7 @@ def timeline_condition(dice: Dice, palette: Palette) -> Row:
     filters = [property_filter(dice, palette) for _ in range(dice.choice([0, 0, 0, 1, 1, 2]))]
     count = dice.choice([1, 1, 0, 2, 3])
     operator = dice.choice(
-        ["at_least", "at_most", "exactly", "at_least", "at_most", "exactly", "between", "first", "last"]
+        ["at_least", "at_most", "exactly", "at_least", "at_most", "exactly", "between", *["first", "last"] * 2]
     )
     asked: Row = {"count_operator": operator, "count_value": count}
     if operator == "between":
@@ -625,7 +626,7 @@ def timeline_condition(dice: Dice, palette: Palette) -> Row:
     return {
         "kind": dice.choice([*palette.kinds, f"custom_event.{palette.event_name}"]),
         **asked,
-        **timeframe(dice, palette),
+        **timeframe(dice, palette, may_be_everything="which" not in asked),
         **dice.choice([{}, {}, {"template_id": None}, {"template_id": ""}, {"template_id": "t1"}]),
         **dice.choice([{"filters": filters}, {"filters": filters} if filters else {}]),
     }
