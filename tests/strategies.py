@@ -123,7 +123,7 @@ CALENDAR = [
 WEEKDAYS = ["monday", "sunday", "saturday", "tuesday", "wednesday", "thursday", "friday"]
 OPERATORS_BY_TYPE = {
     "string": [*ORDERED, *CONTAINS],
-    "number": [*ORDERED, "is_one_of", "is_not_one_of", "between"],
+    "number": [*ORDERED, "is_one_of", "is_not_one_of", *["between"] * 4],
     "time": [*ORDERED, *RANGES * 2, "before_date", "after_date", *ROLLING, *CALENDAR, *ANNIVERSARIES],
     "boolean": [*ANY_TYPE, *["equals", "not_equals"] * 2],
     "date": [*ORDERED, *RANGES * 2, "before_date", "after_date", *ROLLING * 2, *CALENDAR, *ANNIVERSARIES],

@@ -13,6 +13,7 @@ from rich.table import Table
 from api.cli.console import finish_undisturbed, out, print_json, print_table
 from api.cli.options import AsJson, WorkspaceFolder
 from api.cli.reports import shown_instant
+from engine.definition.words import describe
 from engine.storage.segments import Change
 from ingest.segments_file import read_segments
 from ingest.workspace import SegmentState, Workspace
@@ -76,17 +77,24 @@ def list_segments(workspace: WorkspaceFolder, as_json: AsJson = False) -> None:
 
 @segments.command()
 def show(workspace: WorkspaceFolder, segment: SegmentId, as_json: AsJson = False) -> None:
-    """Show one segment: its definition, and what is known of its members."""
+    """Show one segment: its definition, in words and as JSON, and what is known of its members."""
     with Workspace.open(workspace, read_only=True) as opened:
         state = opened.segment(segment)
     if as_json:
-        print_json({**_as_json(state), "definition": json.loads(state.segment.document)})
+        print_json(
+            {
+                **_as_json(state),
+                "in_words": describe(state.segment.tree),
+                "definition": json.loads(state.segment.document),
+            }
+        )
         return
     out.print(f"[bold]{escape(state.segment.id)}[/]  version {state.version}, {state.status}")
     if state.size is not None and state.as_of is not None:
         out.print(f"{state.size:,} members as of {shown_instant(state.as_of)}")
     if state.failure is not None:
         out.print(f"failed: {escape(state.failure)}")
+    out.print(escape(describe(state.segment.tree)), highlight=False)
     out.print_json(state.segment.document)
 
 

@@ -1,0 +1,196 @@
+"""Any definition as one readable English sentence, or as an outline where a sentence would not do."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from engine.definition.tree import (
+    Aggregate,
+    AllOf,
+    AnyOf,
+    Comparison,
+    CountCondition,
+    EventTimeCondition,
+    Filter,
+    GoalCondition,
+    IsSet,
+    ListCondition,
+    Node,
+    Not,
+    SegmentCondition,
+    TagCondition,
+    Which,
+)
+from engine.definition.vocabulary import CUSTOM_EVENT_PREFIX
+from engine.definition.words.texts import any_of, counted, number_text, quoted
+from engine.definition.words.timeframes import timeframe_words
+from engine.definition.words.values import AMOUNTS, subject_words, test_words
+
+LONGEST_SENTENCE = 100
+
+_MESSAGES = {
+    "insert_message_history": ("was sent", "message"),
+    "open_email": ("opened", "e-mail"),
+    "click_email": ("clicked in", "e-mail"),
+    "bounce_email": ("bounced", "e-mail"),
+    "complain_email": ("complained about", "e-mail"),
+    "unsubscribe_email": ("unsubscribed by", "e-mail"),
+}
+_AGGREGATES = {
+    Aggregate.COUNT: "number",
+    Aggregate.SUM: "sum",
+    Aggregate.AVERAGE: "average",
+    Aggregate.MINIMUM: "smallest value",
+    Aggregate.MAXIMUM: "largest value",
+}
+
+
+def describe(node: Node) -> str:
+    """A definition in words, the same for trees that are equal.
+
+    One line where that reads well: `country is "US" and opened at least 3 e-mails in the last 30 days`. Else an
+    outline: `all of:`, `any of:`, `none of:`, each with its parts indented below it.
+    """
+    sentence = _sentence(node, of_event=False)
+    if len(sentence) <= LONGEST_SENTENCE and _depth(node) <= 2:
+        return sentence
+    return "\n".join(_outline(node, ""))
+
+
+def condition_words(node: Node, *, is_negated: bool = False, of_event: bool = False) -> str:
+    """One condition, or its exact complement, in words. A branch is put into parentheses."""
+    match node:
+        case AllOf() | AnyOf():
+            words = f"({_sentence(node, of_event=of_event)})"
+            return f"not {words}" if is_negated else words
+        case Not():
+            return condition_words(node.node, is_negated=not is_negated, of_event=of_event)
+        case Filter():
+            return f"{subject_words(node, of_event=of_event)} {test_words(node.test)[is_negated]}"
+        case ListCondition():
+            status = "" if node.status is None else f" as {node.status}"
+            return f"is {'not ' if is_negated else ''}on the list {quoted(node.list_id)}{status}"
+        case TagCondition():
+            tags = [quoted(tag) for tag in node.tags]
+            what = f"the tag {tags[0]}" if len(tags) == 1 else f"{any_of(tags)} as a tag"
+            return f"does not have {what}" if is_negated else f"has {what}"
+        case SegmentCondition():
+            return f"is {'not ' if is_negated else ''}in the segment {quoted(node.segment_id)}"
+        case CountCondition():
+            return _count_words(node, is_negated=is_negated)
+        case EventTimeCondition():
+            return _event_time_words(node, is_negated=is_negated)
+        case GoalCondition():
+            return _goal_words(node, is_negated=is_negated)
+        case _:
+            assert_never(node)
+
+
+def _sentence(node: Node, *, of_event: bool) -> str:
+    match node:
+        case AllOf() | AnyOf():
+            word = "and" if isinstance(node, AllOf) else "or"
+            if isinstance(node, AllOf) and (excluding := _excluding_missing(node, of_event=of_event)) is not None:
+                return excluding
+            return f" {word} ".join(condition_words(part, of_event=of_event) for part in node.nodes)
+        case _:
+            return condition_words(node, of_event=of_event)
+
+
+def _excluding_missing(node: AllOf, *, of_event: bool) -> str | None:
+    """A negative test that leaves those without a value out; None for any other branch."""
+    match node.nodes:
+        case (Not(Filter(subject, test) as inner), Filter(other, IsSet())) if subject == other:
+            return f"{subject_words(inner, of_event=of_event)} is set and {test_words(test)[1]}"
+        case _:
+            return None
+
+
+def _depth(node: Node) -> int:
+    """How many branches with several parts lie within each other, and one for the conditions."""
+    match node:
+        case AllOf() | AnyOf():
+            return 1 + max(map(_depth, node.nodes))
+        case Not():
+            return _depth(node.node)
+        case _:
+            return 1
+
+
+def _outline(node: Node, indent: str) -> list[str]:
+    if isinstance(node, AllOf) and _excluding_missing(node, of_event=False) is not None:
+        return [f"{indent}{_sentence(node, of_event=False)}"]
+    match node:
+        case AllOf() | AnyOf():
+            heading, parts = ("all of:" if isinstance(node, AllOf) else "any of:"), node.nodes
+        case Not(AnyOf() as branch):
+            heading, parts = "none of:", branch.nodes
+        case Not(AllOf() as branch):
+            heading, parts = "not all of:", branch.nodes
+        case Not(Not(inner)):
+            return _outline(inner, indent)
+        case _:
+            return [f"{indent}{condition_words(node)}"]
+    deeper = indent.replace("- ", "  ") + "- "
+    return [f"{indent}{heading}", *(line for part in parts for line in _outline(part, deeper))]
+
+
+# --- events and goals -------------------------------------------------------------------------------------------------
+
+
+def _count_words(node: CountCondition, *, is_negated: bool) -> str:
+    verb, noun, details = _event_words(node)
+    rest = details + _spaced(timeframe_words(node.timeframe))
+    one = f"{verb} {_article(noun)} {noun}{rest}"
+    if (node.comparison, node.count) == (Comparison.AT_LEAST, 1):
+        return f"never {one}" if is_negated else one
+    if (node.comparison, node.count) in ((Comparison.EQUAL, 0), (Comparison.AT_MOST, 0)):
+        return one if is_negated else f"never {one}"
+    exactly = "exactly " if node.comparison is Comparison.EQUAL else AMOUNTS[node.comparison]
+    return f"{'not ' if is_negated else ''}{verb} {exactly}{counted(node.count, noun)}{rest}"
+
+
+def _event_time_words(node: EventTimeCondition, *, is_negated: bool) -> str:
+    verb, noun, details = _event_words(node)
+    which = "first" if node.which is Which.FIRST else "last"
+    when = timeframe_words(node.timeframe) or "at any time"
+    return f"{'not ' if is_negated else ''}{which} {verb} {_article(noun)} {noun}{details} {when}"
+
+
+def _event_words(node: CountCondition | EventTimeCondition) -> tuple[str, str, str]:
+    """A verb in the past, a noun in the singular, and what the events must be like."""
+    if node.kind in _MESSAGES:
+        verb, noun = _MESSAGES[node.kind]
+    elif node.kind.startswith(CUSTOM_EVENT_PREFIX):
+        verb, noun = "had", f"{quoted(node.kind.removeprefix(CUSTOM_EVENT_PREFIX))} custom event"
+    else:
+        verb, noun = "had", f"{quoted(node.kind)} event"
+    details = "" if node.template_id is None else f" of the template {quoted(node.template_id)}"
+    if node.event_filter is not None:
+        details += f" whose {_sentence(node.event_filter, of_event=True)}"
+    return verb, noun, details
+
+
+def _article(noun: str) -> str:
+    return "an" if noun.lstrip('"')[:1].lower() in "aeiou" else "a"
+
+
+def _goal_words(node: GoalCondition, *, is_negated: bool) -> str:
+    goals = "goals" if node.goal_type is None else f"{node.goal_type} goals"
+    name = "" if node.goal_name is None else f" named {quoted(node.goal_name)}"
+    when = _spaced(timeframe_words(node.timeframe))
+    return f"the {_AGGREGATES[node.aggregate]} of {goals}{name}{when} is {'not ' if is_negated else ''}{_range(node)}"
+
+
+def _range(node: GoalCondition) -> str:
+    if node.low is None or node.high is None:
+        bound = node.high if node.low is None else node.low
+        assert bound is not None
+        return f"{'at most' if node.low is None else 'at least'} {number_text(bound)}"
+    if node.low == node.high:
+        return number_text(node.low)
+    return f"between {number_text(node.low)} and {number_text(node.high)}"
+
+
+def _spaced(words: str) -> str:
+    return f" {words}" if words else ""
