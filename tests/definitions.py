@@ -16,6 +16,7 @@ def leaf(source: str, body: object) -> Json:
         "custom_events_goals": "custom_events_goal",
         "tag": "tag",
         "segment": "segment",
+        "identity": "identity",
     }
     return {"kind": "leaf", "leaf": {"source": source, keys[source]: body}}
 

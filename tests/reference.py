@@ -125,6 +125,8 @@ def node_members(node: Row, question: Question) -> set[str]:
                 return contact_list_members(leaf["contact_list"], question)
             case "tag":
                 return tag_members(leaf["tag"], question)
+            case "identity":
+                return identity_members(leaf["identity"], question)
             case "segment":
                 return segment_members(leaf["segment"], question)
             case "contact_timeline":
@@ -628,6 +630,19 @@ def tag_members(condition: Row, question: Question) -> set[str]:
         if any(tag in condition["tags"] for tag in row.get("tags") or []):
             found.add(email)
     return set(question.contacts) - found if condition.get("operator") == "not_in" else found
+
+
+def identity_members(condition: Row, question: Question) -> set[str]:
+    """The contacts that something names; files have no names but e-mails, phones and external ids."""
+    found = set()
+    for email, row in question.contacts.items():
+        phone, external_id = str(row.get("phone") or ""), row.get("external_id")
+        digits = phone.removeprefix("+")
+        is_number = phone != digits and digits.isascii() and digits.isdigit() and digits[0] != "0"
+        names = {"email": True, "external_id": bool(external_id), "phone": is_number and 7 <= len(digits) <= 15}
+        if names.get(condition["kind"], False):
+            found.add(email)
+    return set(question.contacts) - found if condition.get("operator") == "is_not_set" else found
 
 
 def segment_members(condition: Row, question: Question) -> set[str]:

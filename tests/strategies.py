@@ -490,9 +490,13 @@ def tree_of(dice: Dice, leaves: list[Row], depth: int) -> Row:
 
 def leaf_of(dice: Dice, palette: Palette) -> Row:
     leaf: Row = {}
-    match dice.choice(["contacts"] * 5 + ["lists", "tag"] + ["timeline"] * 4 + ["goals"] * 3):
+    match dice.choice(["contacts"] * 10 + ["lists", "tag"] * 2 + ["timeline"] * 8 + ["goals"] * 6 + ["identity"]):
         case "lists":
             leaf = {"source": "contact_lists", "contact_list": list_condition(dice, palette)}
+        case "identity":
+            operator: Row = dice.choice([{"operator": "is_set"}, {"operator": "is_not_set"}, {}])
+            kind = dice.choice(["external_id", "external_id", "email", "phone", "push_token"])
+            leaf = {"source": "identity", "identity": {**operator, "kind": kind}}
         case "tag":
             leaf = {"source": "tag", "tag": tag_condition(dice, palette)}
         case "contacts":

@@ -57,6 +57,8 @@ def event_time(which: str, timeframe: str, *values: str) -> Json:
         (field("created_at", "anniversary", "0"), "created_at has an anniversary today"),
         (on_list("news", "active", "not_in"), 'is not on the list "news" as active'),
         (tagged("vip", "new", operator="not_in"), 'does not have one of "vip" or "new" as a tag'),
+        (leaf("identity", {"kind": "phone", "operator": "is_not_set"}), "does not have a phone number"),
+        (leaf("identity", {"kind": "whatsapp"}), 'has an identity of the kind "whatsapp"'),
         (leaf("segment", {"segment_id": "vip"}), 'is in the segment "vip"'),
         (events("open_email", "at_least", 1), "opened an e-mail"),
         (events("open_email", "exactly", 0, "today"), "never opened an e-mail today"),

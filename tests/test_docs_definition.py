@@ -20,7 +20,7 @@ from engine.errors import DefinitionError, SegmentsFileError
 from engine.storage.custom_fields import definition_fields
 from ingest.segments_file import MAX_FILE_BYTES, read_segments
 from tests import reference
-from tests.definitions import branch, events, field, goal, on_list, segment, tagged
+from tests.definitions import branch, events, field, goal, leaf, on_list, segment, tagged
 from tests.engine_under_test import TABLES, custom_fields_of, members_by_engine
 
 PAGE = (Path(__file__).parents[1] / "docs" / "definition.md").read_text("utf-8")
@@ -191,6 +191,11 @@ def test_every_operator_of_a_type_has_an_example(own: FieldType) -> None:
         ("operator", on_list("news", operator="?"), [asked["operator"] for asked in CONDITIONS["contact_lists"]]),
         ("operator", tagged("vip", operator="?"), [asked.get("operator", "in") for asked in CONDITIONS["tag"]]),
         ("operator", _naming("?"), [asked["operator"] for asked in CONDITIONS["segment"]]),
+        (
+            "operator",
+            leaf("identity", {"operator": "?", "kind": "phone"}),
+            [asked["operator"] for asked in CONDITIONS["identity"]],
+        ),
         ("count_operator", events("k", "?", 1), [count["count_operator"] for count in COUNTS if "which" not in count]),
         ("which", events("k", "exactly", 1, which="?"), [count["which"] for count in COUNTS if "which" in count]),
         (
@@ -201,7 +206,7 @@ def test_every_operator_of_a_type_has_an_example(own: FieldType) -> None:
         ("aggregate_operator", goal("?", "gte", 1), [asked["aggregate_operator"] for asked in GOALS]),
         ("operator", goal("sum", "?", 1), [asked["operator"] for asked in GOALS]),
     ],
-    ids=["branch", "source", "list", "tag", "segment", "count", "which", "timeframe", "aggregate", "goal"],
+    ids=["branch", "source", "list", "tag", "segment", "identity", "count", "which", "timeframe", "aggregate", "goal"],
 )
 def test_every_word_of_a_key_has_an_example(key: str, tree: Json, shown: list[str]) -> None:
     assert set(shown) == _words_taken(tree, key)

@@ -52,6 +52,7 @@ from engine.plan.nodes import (
     Expression,
     Fact,
     HasAnyTag,
+    HasIdentity,
     IsIn,
     IsInWindows,
     IsMember,
@@ -111,6 +112,8 @@ def condition(expression: Expression, columns: Columns) -> exp.Expr:
         case HasAnyTag():
             tags = exp.Array(expressions=[text(tag) for tag in expression.tags])
             return or_false(call("list_has_any", column("tags", columns.alias), tags))
+        case HasIdentity():
+            return exp.true()  # of the rows of its scan
         case IsIn() | IsMember():
             raise InvalidPlanError("expression", f"{expression} is computed from sets, not in SQL")
         case IsOnList():

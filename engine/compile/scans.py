@@ -11,6 +11,7 @@ from engine.compile.expressions import ZONE_EDGES, Columns, condition, window_co
 from engine.compile.sql import (
     all_of,
     any_of,
+    call,
     column,
     in_window,
     instant,
@@ -30,6 +31,7 @@ from engine.plan.nodes import (
     EventTimeIsIn,
     Fact,
     GoalEvents,
+    IdentityScan,
     KindOfEvents,
     Measure,
     ProfileScan,
@@ -38,7 +40,7 @@ from engine.plan.nodes import (
 )
 from engine.plan.windows import LocalWindow, Window
 
-EVENTS, CONTACTS, SUBSCRIPTIONS, FACTS = "e", "c", "s", "facts"
+EVENTS, CONTACTS, SUBSCRIPTIONS, IDENTITIES, FACTS = "e", "c", "s", "i", "facts"
 """The aliases under which queries read them."""
 
 
@@ -85,6 +87,15 @@ def subscription_scan_query(scan: SubscriptionScan) -> exp.Select:
     is_on_list = exp.EQ(this=column("list_id", SUBSCRIPTIONS), expression=text(scan.list_id))
     query = exp.select(column("contact_id", SUBSCRIPTIONS), *sets)
     return query.from_(table("subscriptions", SUBSCRIPTIONS)).where(is_on_list)
+
+
+def identity_scan_query(scan: IdentityScan) -> exp.Select:
+    """The query of a scan. Rows: one per contact_id that has such an identity, in no order."""
+    columns = Columns(IDENTITIES, {}, {})
+    sets = [_set_column(item, columns) for item in scan.conditions]
+    is_of_kind = call("starts_with", column("identity", IDENTITIES), text(f"{scan.kind}:"))
+    query = exp.select(column("contact_id", IDENTITIES), *sets).distinct()
+    return query.from_(table("identities", IDENTITIES)).where(is_of_kind)
 
 
 def _set_column(item: Condition, columns: Columns) -> exp.Alias:

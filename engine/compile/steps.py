@@ -8,10 +8,16 @@ from typing import assert_never
 
 from sqlglot import exp
 
-from engine.compile.scans import event_scan_query, profile_scan_query, subscription_scan_query, zone_edges_query
+from engine.compile.scans import (
+    event_scan_query,
+    identity_scan_query,
+    profile_scan_query,
+    subscription_scan_query,
+    zone_edges_query,
+)
 from engine.compile.sql import table
 from engine.compile.words import condition_in_words, fact_in_words, scan_in_words
-from engine.plan.nodes import EventScan, Plan, ProfileScan, Scan, SubscriptionScan, ZoneEdges
+from engine.plan.nodes import EventScan, IdentityScan, Plan, ProfileScan, Scan, SubscriptionScan, ZoneEdges
 from engine.plan.windows import LocalWindow, Window, just_after
 
 DIALECT = "duckdb"
@@ -66,6 +72,8 @@ def scan_step(scan: Scan, plan: Plan) -> Step:
             lines += [f"{name}: {fact_in_words(fact)}" for name, fact in scan.facts]
         case SubscriptionScan():
             query = subscription_scan_query(scan)
+        case IdentityScan():
+            query = identity_scan_query(scan)
         case ProfileScan():
             query = profile_scan_query(scan, zone_edges=zone_edges, windows=windows)
         case _:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.compile.sql import rounded
+from engine.errors import InvalidPlanError
 from engine.plan.nodes import (
     Complement,
     Events,
@@ -11,8 +12,11 @@ from engine.plan.nodes import (
     Expression,
     Fact,
     GoalEvents,
+    IdentityScan,
     IsIn,
+    IsMember,
     KindOfEvents,
+    Never,
     ProfileScan,
     Scan,
     Some,
@@ -28,6 +32,8 @@ def scan_in_words(scan: Scan) -> str:
             return f"One pass over {_events(scan.events)} {_window(scan.hull)}: one row per contact that has any."
         case SubscriptionScan():
             return f"The subscriptions to list {scan.list_id!r}: one row per contact on it."
+        case IdentityScan():
+            return f"The identities of the kind {scan.kind}: one row per contact that has any."
         case ProfileScan():
             return "The fields of the contacts: one row per contact."
 
@@ -43,8 +49,12 @@ def condition_in_words(expression: Expression) -> str:
             return f"NOT {_operand(expression.part)}"
         case IsIn():
             return expression.condition
-        case _:
+        case IsMember():
+            return f"segment {expression.segment_id}"
+        case Never():
             return "nobody"
+        case _:
+            raise InvalidPlanError("expression", f"{expression} is not over sets")
 
 
 def _operand(expression: Expression) -> str:

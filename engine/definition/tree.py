@@ -203,6 +203,13 @@ class TagCondition:
 
 
 @dataclass(frozen=True, slots=True)
+class IdentityCondition:
+    """The contact is known by an identity of a kind: an e-mail, a phone that can be dialled, a push token."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentCondition:
     """The contact is in another segment, evaluated at the same instant. `at` is the node's path, for errors."""
 
@@ -283,6 +290,7 @@ Node = (
     | Filter
     | ListCondition
     | TagCondition
+    | IdentityCondition
     | SegmentCondition
     | CountCondition
     | EventTimeCondition

@@ -13,6 +13,10 @@ MAX_GOAL_VALUE = 10**20
 CUSTOM_EVENT_PREFIX = "custom_event."
 """A timeline kind that begins so is a custom event; its name follows."""
 
+E164_PATTERN = r"\+[1-9][0-9]{6,14}"
+"""A phone number that can be dialled from everywhere. Source: ITU-T E.164."""
+
+IDENTITY_KIND_PATTERN = r"[a-z][a-z0-9_]{0,31}"
 LIST_ID_PATTERN = r"[A-Za-z0-9_.-]{1,64}"
 EVENT_NAME_PATTERN = r"[A-Za-z0-9_.:/-]{1,100}"
 KIND_PATTERN = rf"[a-z0-9_.:-]{{1,128}}|custom_event\.{EVENT_NAME_PATTERN}"

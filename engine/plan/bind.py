@@ -16,17 +16,22 @@ from engine.definition.tree import (
     AllOf,
     AnniversaryIsWithin,
     AnyOf,
+    BooleanIsAnyOf,
     CountCondition,
     DateIsInAnyOf,
     EventTimeCondition,
     Filter,
     GoalCondition,
+    IdentityCondition,
+    IsSet,
     ListCondition,
     Node,
     Not,
     Segment,
     SegmentCondition,
+    Subject,
     TagCondition,
+    TextIsAnyOf,
     TimeIsInAnyOf,
     Which,
 )
@@ -41,6 +46,7 @@ from engine.plan.nodes import (
     Fact,
     GoalEvents,
     HasAnyTag,
+    HasIdentity,
     IsInWindows,
     IsMember,
     IsOnList,
@@ -105,6 +111,8 @@ class _Binder:
                 return self._value_test(node)
             case ListCondition():
                 return self._list_test(node)
+            case IdentityCondition():
+                return _identity_test(node.kind)
             case SegmentCondition():
                 return IsMember(node.segment_id)
             case TagCondition():
@@ -200,3 +208,15 @@ class _Binder:
             zones = sorted(self.catalog.zones.items())
             return LocalWindow(tuple((zone_id, placed(zone)) for zone_id, zone in zones))
         return placed(self.catalog.zones[0] if self.timezone == CONTACT_TIMEZONE else self.timezone)
+
+
+def _identity_test(kind: str) -> Expression:
+    """Identities that are fields are looked up there: datasets of files have no others."""
+    match kind:
+        case "email" | "external_id":
+            field = Subject(kind, FieldType.STRING)  # of text that is empty nobody is known
+            return Every((ValueTest(field, IsSet()), Complement(ValueTest(field, TextIsAnyOf(("",))))))
+        case "phone":
+            return ValueTest(Subject("phone_is_valid", FieldType.BOOLEAN), BooleanIsAnyOf((True,)))
+        case _:
+            return HasIdentity(kind)

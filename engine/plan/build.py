@@ -26,6 +26,8 @@ from engine.plan.nodes import (
     Fact,
     GoalEvents,
     HasAnyTag,
+    HasIdentity,
+    IdentityScan,
     IsIn,
     IsMember,
     IsOnList,
@@ -107,6 +109,9 @@ def _scans(conditions: Sequence[Condition]) -> Iterator[Scan]:
             by_list.setdefault(condition.leaf.list_id, []).append(condition)
     for number, (list_id, on_list) in enumerate(by_list.items(), start=1):
         yield SubscriptionScan(f"list_{number}_{_slug(list_id)}", list_id, tuple(on_list))
+    for number, condition in enumerate(conditions, start=1):
+        if isinstance(condition.leaf, HasIdentity):
+            yield IdentityScan(f"identities_{number}_{condition.leaf.kind}", condition.leaf.kind, (condition,))
     yield from _event_scans(conditions)
 
 

@@ -67,6 +67,13 @@ class HasAnyTag:
 
 
 @dataclass(frozen=True, slots=True)
+class HasIdentity:
+    """The contact is known by an identity of a kind."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class Every:
     """All parts are true."""
 
@@ -170,6 +177,7 @@ Expression = (
     | IsMember
     | ValueTest
     | HasAnyTag
+    | HasIdentity
     | IsOnList
     | CountIs
     | LatestIsSince
@@ -274,6 +282,18 @@ class SubscriptionScan:
 
 
 @dataclass(frozen=True, slots=True)
+class IdentityScan:
+    """One pass over the identities of one kind.
+
+    Rows: one per contact that has any. Columns: contact_id, one boolean per condition.
+    """
+
+    name: str
+    kind: str
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ProfileScan:
     """One pass over the fields of the contacts.
 
@@ -284,7 +304,7 @@ class ProfileScan:
     conditions: tuple[Condition, ...]
 
 
-Scan = EventScan | SubscriptionScan | ProfileScan
+Scan = EventScan | SubscriptionScan | IdentityScan | ProfileScan
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from enum import Enum
 import duckdb
 import pyarrow as pa
 
+from engine.definition.vocabulary import E164_PATTERN
 from engine.storage.connection import store_errors
 from engine.storage.store import Store
 
@@ -51,6 +52,8 @@ def load_contacts(store: Store, batches: pa.RecordBatchReader, *, keep_given: bo
     """
     left_out = {"row_number"} if keep_given else {"row_number", GIVEN}
     columns = ", ".join(f'r."{name}"' for name in batches.schema.names if name not in left_out)
+    if "phone" in batches.schema.names:
+        columns += f", regexp_full_match(r.phone, '{E164_PATTERN}') AS phone_is_valid"
     with store_errors(store.path):
         cursor = store.cursor()
         given = _insert(

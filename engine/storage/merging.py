@@ -9,6 +9,7 @@ from datetime import datetime
 import duckdb
 
 from engine.definition.fields import CONTACT_FIELDS, JSON_FIELDS
+from engine.definition.vocabulary import E164_PATTERN
 from engine.storage.custom_fields import CustomFieldType, add_column, stored_fields
 from engine.storage.import_journal import journal_contacts, journal_subscriptions
 from engine.storage.instants import stored_instant
@@ -53,7 +54,6 @@ _CONTACTS = _Table(
 _DERIVED = {"zone_id": "timezone", "phone_is_valid": "phone"}
 """Columns that follow from another one: they are as given as it is."""
 
-E164_PATTERN = r"\+[1-9][0-9]{6,14}"
 _LISTS = _Table(
     "lists",
     ("id",),

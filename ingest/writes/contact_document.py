@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.definition.fields import JSON_FIELDS, NUMBER_FIELDS, STRING_FIELDS, TIME_FIELDS
+from engine.definition.vocabulary import IDENTITY_KIND_PATTERN
 from engine.errors import InvalidValueError, InvalidWriteError, did_you_mean, shown
 from engine.storage.changes.identity_rows import identity_of
 from engine.storage.custom_fields import CustomField, CustomFieldType
@@ -22,7 +23,7 @@ FIELD_IDENTITIES = ("email", "phone", "external_id")
 ALWAYS_THERE = ("created_at", "updated_at")
 """Fields that cannot be removed."""
 
-IDENTITY_KIND = re.compile(r"[a-z][a-z0-9_]{0,31}")
+IDENTITY_KIND = re.compile(IDENTITY_KIND_PATTERN)
 MOST_IDENTITY_CHARACTERS = 512
 
 Reader = Callable[[object], Any]

@@ -9,6 +9,7 @@ from engine.definition.sources.contact_lists import read_contact_list
 from engine.definition.sources.contact_timeline import read_contact_timeline
 from engine.definition.sources.contacts import read_contact
 from engine.definition.sources.custom_events_goals import read_custom_events_goal
+from engine.definition.sources.identity import read_identity_condition
 from engine.definition.sources.segment import read_segment_condition
 from engine.definition.sources.tag import read_tag
 from engine.definition.tree import Node
@@ -20,6 +21,7 @@ SOURCES: Sources = MappingProxyType(
         "contacts": ("contact", read_contact),
         "contact_lists": ("contact_list", read_contact_list),
         "tag": ("tag", read_tag),
+        "identity": ("identity", read_identity_condition),
         "segment": ("segment", read_segment_condition),
         "contact_timeline": ("contact_timeline", read_contact_timeline),
         "custom_events_goals": ("custom_events_goal", read_custom_events_goal),

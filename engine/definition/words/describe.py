@@ -13,6 +13,7 @@ from engine.definition.tree import (
     EventTimeCondition,
     Filter,
     GoalCondition,
+    IdentityCondition,
     IsSet,
     ListCondition,
     Node,
@@ -35,6 +36,12 @@ _MESSAGES = {
     "bounce_email": ("bounced", "e-mail"),
     "complain_email": ("complained about", "e-mail"),
     "unsubscribe_email": ("unsubscribed by", "e-mail"),
+}
+_IDENTITIES = {
+    "email": "an e-mail address",
+    "phone": "a phone number",
+    "external_id": "an external id",
+    "push_token": "a push token",
 }
 _AGGREGATES = {
     Aggregate.COUNT: "number",
@@ -74,6 +81,9 @@ def condition_words(node: Node, *, is_negated: bool = False, of_event: bool = Fa
             tags = [quoted(tag) for tag in node.tags]
             what = f"the tag {tags[0]}" if len(tags) == 1 else f"{any_of(tags)} as a tag"
             return f"does not have {what}" if is_negated else f"has {what}"
+        case IdentityCondition():
+            identity = _IDENTITIES.get(node.kind) or f"an identity of the kind {quoted(node.kind)}"
+            return f"{'does not have' if is_negated else 'has'} {identity}"
         case SegmentCondition():
             return f"is {'not ' if is_negated else ''}in the segment {quoted(node.segment_id)}"
         case CountCondition():
