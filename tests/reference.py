@@ -4,7 +4,7 @@ import operator
 import re
 import unicodedata
 import zoneinfo
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
@@ -502,6 +502,8 @@ def zone_of(email: str, question: Question) -> ZoneInfo:
 def contact_timeline_members(condition: Row, question: Question) -> set[str]:
     if condition.get("which"):
         return event_time_members(condition, question)
+    if condition.get("aggregate_operator"):
+        return property_members(condition, question)
     counts = dict.fromkeys(question.contacts, 0)
     for event in events_of_kind(condition["kind"], question):
         if email_of(event) in counts and event_holds(event, condition, question):
@@ -511,6 +513,29 @@ def contact_timeline_members(condition: Row, question: Question) -> set[str]:
         return {email for email in counts if counts[email] in asked_counts}
     count_is_right = COMPARISONS[condition["count_operator"]]
     return {email for email in counts if count_is_right(counts[email], condition["count_value"])}
+
+
+def property_members(condition: Row, question: Question) -> set[str]:
+    """The contacts whose events have property values that come to what is asked."""
+    found: dict[str, list[object]] = {email: [] for email in question.contacts}
+    for event in events_of_kind(condition["kind"], question):
+        if email_of(event) in found and event_holds(event, condition, question):
+            found[email_of(event)].append(value_at(event.get("properties"), condition["property"]))
+    if condition["aggregate_operator"] == "distinct_count":
+        return {email for email in found if bounds_hold(Fraction(number_of_different(found[email])), condition)}
+    numbers = {
+        email: [value for value in found[email] if is_number(value) and abs(nine(value)) < 10**20] for email in found
+    }
+    return {email for email in found if goal_holds(numbers[email], condition)}
+
+
+def number_of_different(values: list[object]) -> int:
+    texts = {value for value in values if isinstance(value, str)}
+    return len(texts) + len({float(value) for value in values if is_number(value)})
+
+
+def nine(value: float) -> Fraction:
+    return to_nine_decimals(Fraction(repr(value)))
 
 
 def event_time_members(condition: Row, question: Question) -> set[str]:
@@ -599,7 +624,7 @@ def goal_event_holds(row: Row, condition: Row, question: Question) -> bool:
     return in_timeframe(row, condition, question)
 
 
-def goal_holds(values: list[float | None], condition: Row) -> bool:
+def goal_holds(values: Sequence[float | None], condition: Row) -> bool:
     """Whether the aggregate over one contact's goal values is as asked, in exact arithmetic."""
     exact = [to_nine_decimals(Fraction(repr(value))) for value in values if value is not None]
     aggregates: dict[str, Callable[[], Fraction]] = {
@@ -611,7 +636,10 @@ def goal_holds(values: list[float | None], condition: Row) -> bool:
     }
     if not exact and condition["aggregate_operator"] in ("avg", "min", "max"):
         return False
-    aggregate = aggregates[condition["aggregate_operator"]]()
+    return bounds_hold(aggregates[condition["aggregate_operator"]](), condition)
+
+
+def bounds_hold(aggregate: Fraction, condition: Row) -> bool:
     asked = Fraction(repr(condition["value"]))
     if condition["operator"] == "between":
         return asked <= aggregate <= Fraction(repr(condition["value_2"]))

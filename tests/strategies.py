@@ -620,19 +620,46 @@ def timeline_condition(dice: Dice, palette: Palette) -> Row:
     filters = [property_filter(dice, palette) for _ in range(dice.choice([0, 0, 0, 1, 1, 2]))]
     count = dice.choice([1, 1, 0, 2, 3])
     operator = dice.choice(
-        ["at_least", "at_most", "exactly", "at_least", "at_most", "exactly", "between", *["first", "last"] * 2]
+        [
+            "at_least",
+            "at_most",
+            "exactly",
+            "at_least",
+            "at_most",
+            "exactly",
+            "between",
+            *["first", "last", "property"] * 2,
+        ]
     )
     asked: Row = {"count_operator": operator, "count_value": count}
     if operator == "between":
         asked["count_value_2"] = count + dice.choice([0, 1, 2])
     if operator in ("first", "last"):
         asked = {"which": operator}
+    if operator == "property":
+        asked = property_aggregate(dice, palette)
     return {
         "kind": dice.choice([*palette.kinds, f"custom_event.{palette.event_name}"]),
         **asked,
         **timeframe(dice, palette, may_be_everything="which" not in asked),
         **dice.choice([{}, {}, {"template_id": None}, {"template_id": ""}, {"template_id": "t1"}]),
         **dice.choice([{"filters": filters}, {"filters": filters} if filters else {}]),
+    }
+
+
+def property_aggregate(dice: Dice, palette: Palette) -> Row:
+    """An aggregate over a property of events, with bounds that a few of the palette's numbers come to."""
+    numbers = [round(number, 9) for number in palette.numbers if abs(number) < 1e15]
+    sums = [round(first + second, 9) for first in numbers for second in numbers]
+    value, value_2 = sorted([dice.choice([*numbers * 2, *sums, 0, 1, 2]), dice.choice([*numbers, *sums, 1, 2])])
+    operator = dice.choice(["gte", "lte", "eq", "between"])
+    path = [dice.choice(palette.property_names), *dice.choice([[], *palette.paths])]
+    return {
+        "aggregate_operator": dice.choice(["sum", "avg", "min", "max", "distinct_count", "distinct_count"]),
+        "property": path,
+        "operator": operator,
+        "value": value,
+        **({"value_2": value_2} if operator == "between" else {}),
     }
 
 

@@ -14,6 +14,12 @@ FILTER = "tree.leaf.contact.filters[0]"
 EVENTS = "tree.leaf.contact_timeline"
 GOAL = "tree.leaf.custom_events_goal"
 
+
+def totals(**more: object) -> dict[str, Any]:
+    body = {"kind": "a", "aggregate_operator": "sum", "property": ["x"], "operator": "gte", "value": 1}
+    return leaf("contact_timeline", body | more)
+
+
 REFUSED: list[tuple[str, object, str, str]] = [
     # what, tree, path, part of the problem
     ("no object", [], "tree", "must be an object"),
@@ -80,6 +86,16 @@ REFUSED: list[tuple[str, object, str, str]] = [
     ("weekday", events("a", "exactly", 2, "this_week", week_starts_on="m"), f"{EVENTS}.week_starts_on", "monday"),
     ("values of today", events("a", "exactly", 2, "today", "1"), f"{EVENTS}.timeframe_values", "empty for today"),
     ("future events", events("a", "exactly", 2, "in_the_next_days", "1"), f"{EVENTS}.timeframe_operator", "anytime"),
+    (
+        "aggregate of how many",
+        events("a", "exactly", 1, aggregate_operator="sum"),
+        f"{EVENTS}.count_operator",
+        "value_2",
+    ),
+    ("property of a count", events("a", "exactly", 1, property=["x"]), f"{EVENTS}.property", "give aggregate_operator"),
+    ("no property", totals(property=[]), f"{EVENTS}.property", "1 to 32 keys"),
+    ("count of a property", totals(aggregate_operator="count"), f"{EVENTS}.aggregate_operator", "distinct_count"),
+    ("total without a bound", totals(value=None), f"{EVENTS}.value", "is missing"),
     ("one number", field("orders_count", "between", 1), f"{FILTER}.number_values", "two values, low and high"),
     ("no numbers", field("orders_count", "between", 2, 1), f"{FILTER}.number_values", "low value 2.0 above"),
     ("timeframe", events("open_email", "at_least", 1, "sometimes"), f"{EVENTS}.timeframe_operator", "anytime"),

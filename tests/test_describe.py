@@ -32,6 +32,12 @@ def event_time(which: str, timeframe: str, *values: str) -> Json:
     return leaf("contact_timeline", {"kind": "open_email", "which": which, **frame})
 
 
+def total(aggregate: str, operator: str) -> Json:
+    bounds = {"operator": operator, "value": 1, **({"value_2": 2} if operator == "between" else {})}
+    body = {"kind": "custom_event.order", "aggregate_operator": aggregate, "property": ["cart", "total"]}
+    return leaf("contact_timeline", body | bounds | {"timeframe_operator": "today"})
+
+
 @pytest.mark.parametrize(
     ("tree", "said"),
     [
@@ -65,6 +71,11 @@ def event_time(which: str, timeframe: str, *values: str) -> Json:
         (events("a", "at_most", 2, filters=[PAGE]), 'had at most 2 "a" events whose url contains "/pricing"'),
         (events("custom_event.order", "exactly", 1), 'had exactly 1 "order" custom event'),
         (events("open_email", "exactly", 2, template_id="t"), 'opened exactly 2 e-mails of the template "t"'),
+        (total("sum", "between"), 'the sum of cart.total of "order" custom events today is between 1 and 2'),
+        (
+            total("distinct_count", "eq"),
+            'the number of different values of cart.total of "order" custom events today is 1',
+        ),
         (event_time("last", "more_than_days_ago", "90"), "last opened an e-mail more than 90 days ago"),
         (branch("not", event_time("first", "this_year")), "not first opened an e-mail this year"),
         (BOUGHT, 'the sum of purchase goals named "tent" is at least 1000'),

@@ -196,7 +196,16 @@ def test_every_operator_of_a_type_has_an_example(own: FieldType) -> None:
             leaf("identity", {"operator": "?", "kind": "phone"}),
             [asked["operator"] for asked in CONDITIONS["identity"]],
         ),
-        ("count_operator", events("k", "?", 1), [count["count_operator"] for count in COUNTS if "which" not in count]),
+        (
+            "count_operator",
+            events("k", "?", 1),
+            [count["count_operator"] for count in COUNTS if "count_operator" in count],
+        ),
+        (
+            "aggregate_operator",
+            leaf("contact_timeline", {"kind": "k", "aggregate_operator": "?"}),
+            [count["aggregate_operator"] for count in COUNTS if "aggregate_operator" in count],
+        ),
         ("which", events("k", "exactly", 1, which="?"), [count["which"] for count in COUNTS if "which" in count]),
         (
             "timeframe_operator",
@@ -206,7 +215,20 @@ def test_every_operator_of_a_type_has_an_example(own: FieldType) -> None:
         ("aggregate_operator", goal("?", "gte", 1), [asked["aggregate_operator"] for asked in GOALS]),
         ("operator", goal("sum", "?", 1), [asked["operator"] for asked in GOALS]),
     ],
-    ids=["branch", "source", "list", "tag", "segment", "identity", "count", "which", "timeframe", "aggregate", "goal"],
+    ids=[
+        "branch",
+        "source",
+        "list",
+        "tag",
+        "segment",
+        "identity",
+        "count",
+        "total",
+        "which",
+        "timeframe",
+        "aggregate",
+        "goal",
+    ],
 )
 def test_every_word_of_a_key_has_an_example(key: str, tree: Json, shown: list[str]) -> None:
     assert set(shown) == _words_taken(tree, key)
@@ -285,7 +307,7 @@ def test_the_table_of_contents_names_every_heading_in_order() -> None:
         ("conditions in a definition", f"{MAX_CONDITIONS:,};"),
         ("a text", f"{MAX_TEXT_CHARACTERS:,} characters"),
         ("`name`, `color`", f"{MAX_NAME_CHARACTERS} and {MAX_COLOR_CHARACTERS} characters"),
-        ("`value`, `value_2` of a goal", f"at most {GOAL_VALUE_DECIMALS} decimals, below 1e20"),
+        ("`value`, `value_2` of a goal or a property", f"at most {GOAL_VALUE_DECIMALS} decimals, below 1e20"),
         ("a segments file", f"{MAX_FILE_BYTES // 2**20} MiB"),
     ],
 )

@@ -570,6 +570,8 @@ def test_the_strategies_make_every_source_operator_timeframe_and_zone() -> None:
         "contact_timeline count_operator": ["at_least", "at_most", "exactly", "between", "absent"],
         "contact_timeline which": ["first", "last", "absent"],
         "contact_timeline week_starts_on": weekdays,
+        "contact_timeline aggregate_operator": ["absent", "sum", "avg", "min", "max", "distinct_count"],
+        "contact_timeline operator": ["absent", "gte", "lte", "eq", "between"],
         "contact_timeline timeframe_operator": timeframes,
         "custom_events_goals timeframe_operator": timeframes,
         "custom_events_goals aggregate_operator": ["sum", "count", "avg", "min", "max"],

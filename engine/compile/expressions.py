@@ -142,7 +142,7 @@ def condition(expression: Expression, columns: Columns) -> exp.Expr:
 
 
 def _measure_test(test: MeasureIsWithin, columns: Columns) -> exp.Expr:
-    if test.fact.measure is Measure.COUNT:
+    if test.fact.measure in (Measure.COUNT, Measure.DISTINCT_COUNT):
         return _between(columns.fact(test.fact), test.low, test.high)
     if test.fact.measure is Measure.SUM:
         # The sum of no value is NULL in SQL, and 0 here.

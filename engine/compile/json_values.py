@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from sqlglot import exp
 
-from engine.compile.sql import call, double, instant, text
+from engine.compile.sql import call, decimal, double, instant, text
 from engine.definition.fields import FieldType
+from engine.definition.vocabulary import GOAL_VALUE_DECIMALS, MAX_GOAL_VALUE
 from engine.plan.zones import EARLIEST_AT, LATEST_AT
 
 _NUMBER_TYPES = ("BIGINT", "UBIGINT", "HUGEINT", "UHUGEINT", "DOUBLE")
@@ -38,6 +40,16 @@ def json_value(document: exp.Expr, path: Sequence[str], as_type: FieldType) -> e
             # JSON null is no value: its text is NULL, while the text of any other value is not.
             is_value = exp.Not(this=exp.Is(this=_text_at(document, pointer), expression=exp.Null()))
             return exp.Case(ifs=[exp.If(this=is_value, true=_at("json_extract", document, pointer))])
+
+
+def json_decimal(document: exp.Expr, path: Sequence[str]) -> exp.Expr:
+    """A number at the path, exact and rounded to the decimals of goal values; NULL if it is missing, or too large."""
+    pointer = json_pointer(path)
+    kind = exp.DataType.build(f"DECIMAL(38, {GOAL_VALUE_DECIMALS})")
+    number = exp.TryCast(this=_text_at(document, pointer), to=kind)
+    is_small = exp.LT(this=exp.Abs(this=number), expression=decimal(Decimal(MAX_GOAL_VALUE)))
+    small = exp.Case(ifs=[exp.If(this=is_small, true=number.copy())])
+    return _if_type(document, pointer, _NUMBER_TYPES, small)
 
 
 def json_pointer(path: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from typing import assert_never
 from sqlglot import exp
 
 from engine.compile.expressions import ZONE_EDGES, Columns, condition, window_conditions
+from engine.compile.json_values import json_decimal, json_value
 from engine.compile.sql import (
     all_of,
     any_of,
@@ -23,6 +24,7 @@ from engine.compile.sql import (
     table,
     text,
 )
+from engine.definition.fields import FieldType
 from engine.definition.vocabulary import CUSTOM_EVENT_PREFIX
 from engine.plan.expressions import local_windows_of, local_windows_of_fact
 from engine.plan.nodes import (
@@ -206,7 +208,7 @@ def _equals(name: str, value: str) -> exp.Expr:
 
 
 def _measured(fact: Fact, conditions: list[exp.Expr]) -> exp.Expr:
-    goal_value = column("goal_value", EVENTS)
+    value = column("goal_value", EVENTS) if fact.path is None else json_decimal(column("properties", EVENTS), fact.path)
     aggregate: exp.Expr
     match fact.measure:
         case Measure.COUNT:
@@ -216,18 +218,35 @@ def _measured(fact: Fact, conditions: list[exp.Expr]) -> exp.Expr:
         case Measure.LATEST:
             aggregate = exp.Max(this=column("occurred_at", EVENTS))
         case Measure.SUM:
-            aggregate = exp.Sum(this=goal_value)
+            aggregate = exp.Sum(this=value)
         case Measure.VALUE_COUNT:
-            aggregate = exp.Count(this=goal_value)
+            aggregate = exp.Count(this=value)
         case Measure.MINIMUM:
-            aggregate = exp.Min(this=goal_value)
+            aggregate = exp.Min(this=value)
         case Measure.MAXIMUM:
-            aggregate = exp.Max(this=goal_value)
+            aggregate = exp.Max(this=value)
+        case Measure.DISTINCT_COUNT:
+            assert fact.path is not None
+            aggregate = _different(fact.path, conditions)
+            conditions = []
         case _:
             assert_never(fact.measure)
-    if not conditions:
-        return aggregate
-    return exp.Filter(this=aggregate, expression=exp.Where(this=all_of(conditions)))
+    return _filtered(aggregate, conditions)
+
+
+def _different(path: tuple[str, ...], conditions: list[exp.Expr]) -> exp.Expr:
+    """The number of different texts, and of different numbers; the two are never the same."""
+    counts = []
+    for kind in (FieldType.STRING, FieldType.NUMBER):
+        value = json_value(column("properties", EVENTS), path, kind)
+        counted = exp.Count(this=exp.Distinct(expressions=[value]))
+        counts.append(_filtered(counted, [condition.copy() for condition in conditions]))
+    return exp.Add(this=counts[0], expression=counts[1])
+
+
+def _filtered(aggregate: exp.Expr, conditions: list[exp.Expr]) -> exp.Expr:
+    """An aggregate over the rows that meet all conditions."""
+    return exp.Filter(this=aggregate, expression=exp.Where(this=all_of(conditions))) if conditions else aggregate
 
 
 def zone_edges_query(edges: ZoneEdges) -> exp.Select:

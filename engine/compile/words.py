@@ -64,7 +64,8 @@ def _operand(expression: Expression) -> str:
 
 def fact_in_words(fact: Fact) -> str:
     """One phrase: what a fact says of a contact."""
-    return f"{fact.measure} of {_events(fact.events)} {_window(fact.window)}"
+    of = "" if fact.path is None else f" at {'.'.join(fact.path)}"
+    return f"{fact.measure}{of} of {_events(fact.events)} {_window(fact.window)}"
 
 
 def _events(events: Events) -> str:

@@ -75,6 +75,7 @@ FILTER_KEYS = (
     "week_starts_on",
 )
 
+MOST_STEPS = 32
 MOST_DAYS_TO_AN_ANNIVERSARY = 365
 
 COMPARISONS = {
@@ -153,8 +154,8 @@ def _reads_missing(document: Document, operator: str) -> bool:
 def read_json_path(document: Document) -> tuple[str, ...]:
     """The steps of `json_path`: keys, or array indexes as digits."""
     steps = tuple(checked_text(step, path) for step, path in document.items("json_path"))
-    if len(steps) > 32:
-        raise document.refuse("json_path", f"must have at most 32 steps, got {len(steps)}")
+    if len(steps) > MOST_STEPS:
+        raise document.refuse("json_path", f"must have at most {MOST_STEPS} steps, got {len(steps)}")
     return steps
 
 

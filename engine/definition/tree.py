@@ -28,13 +28,14 @@ class Comparison(StrEnum):
 
 
 class Aggregate(StrEnum):
-    """What is measured over the goal values of a contact's events."""
+    """What is measured over values of a contact's events."""
 
     COUNT = "count"
     SUM = "sum"
     AVERAGE = "avg"
     MINIMUM = "min"
     MAXIMUM = "max"
+    DISTINCT_COUNT = "distinct_count"
 
 
 # --- what a filter looks at -------------------------------------------------------------------------------------------
@@ -248,6 +249,24 @@ class EventTimeCondition:
 
 
 @dataclass(frozen=True, slots=True)
+class PropertyCondition:
+    """An aggregate over a property of a contact's events of a kind in a timeframe, never later than the evaluation.
+
+    `path` leads to the property: numbers, for `distinct_count` texts as well. The measured value lies in [low, high];
+    None leaves that side open.
+    """
+
+    kind: str
+    template_id: str | None
+    event_filter: Node | None
+    timeframe: Timeframe
+    aggregate: Aggregate
+    path: tuple[str, ...]
+    low: Decimal | None
+    high: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
 class GoalCondition:
     """An aggregate over a contact's custom events with a goal, in a timeframe, never later than the evaluation.
 
@@ -294,6 +313,7 @@ Node = (
     | SegmentCondition
     | CountCondition
     | EventTimeCondition
+    | PropertyCondition
     | GoalCondition
 )
 

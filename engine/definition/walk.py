@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.definition.tree import AllOf, AnyOf, CountCondition, EventTimeCondition, Node, Not
+from engine.definition.tree import AllOf, AnyOf, CountCondition, EventTimeCondition, Node, Not, PropertyCondition
 
 
 def walk(node: Node) -> Iterator[Node]:
@@ -16,9 +16,8 @@ def walk(node: Node) -> Iterator[Node]:
                 yield from walk(child)
         case Not():
             yield from walk(node.node)
-        case CountCondition(event_filter=event_filter) | EventTimeCondition(event_filter=event_filter) if (
-            event_filter is not None
-        ):
-            yield from walk(event_filter)
+        case CountCondition() | EventTimeCondition() | PropertyCondition():
+            if node.event_filter is not None:
+                yield from walk(node.event_filter)
         case _:
             pass

@@ -27,6 +27,7 @@ from engine.definition.tree import (
     ListCondition,
     Node,
     Not,
+    PropertyCondition,
     Segment,
     SegmentCondition,
     Subject,
@@ -73,6 +74,7 @@ _MEASURES = {
     Aggregate.SUM: Measure.SUM,
     Aggregate.MINIMUM: Measure.MINIMUM,
     Aggregate.MAXIMUM: Measure.MAXIMUM,
+    Aggregate.DISTINCT_COUNT: Measure.DISTINCT_COUNT,
 }
 
 
@@ -121,8 +123,12 @@ class _Binder:
                 return self._count_test(node)
             case EventTimeCondition():
                 return self._event_time_test(node)
+            case PropertyCondition():
+                fact = partial(Fact, self._events(node), self._event_window(node.timeframe), path=node.path)
+                return _aggregate_test(fact, node)
             case GoalCondition():
-                return self._goal_test(node)
+                events = GoalEvents(node.goal_type, node.goal_name)
+                return _aggregate_test(partial(Fact, events, self._event_window(node.timeframe)), node)
             case _:
                 assert_never(node)
 
@@ -152,16 +158,9 @@ class _Binder:
         fact = Fact(self._events(node), Window(None, just_after(self.as_of)), measure)
         return EventTimeIsIn(fact, self._window(node.timeframe))
 
-    def _events(self, node: CountCondition | EventTimeCondition) -> KindOfEvents:
+    def _events(self, node: CountCondition | EventTimeCondition | PropertyCondition) -> KindOfEvents:
         event_filter = None if node.event_filter is None else self.expression(node.event_filter)
         return KindOfEvents(node.kind, node.template_id, event_filter)
-
-    def _goal_test(self, node: GoalCondition) -> Expression:
-        events, window = GoalEvents(node.goal_type, node.goal_name), self._event_window(node.timeframe)
-        if node.aggregate is Aggregate.AVERAGE:
-            total = Fact(events, window, Measure.SUM)
-            return AverageIsWithin(total, Fact(events, window, Measure.VALUE_COUNT), node.low, node.high)
-        return MeasureIsWithin(Fact(events, window, _MEASURES[node.aggregate]), node.low, node.high)
 
     def _event_window(self, timeframe: Timeframe) -> AnyWindow:
         """Like `_window`, cut after `as_of`: what lies later has not happened yet."""
@@ -208,6 +207,13 @@ class _Binder:
             zones = sorted(self.catalog.zones.items())
             return LocalWindow(tuple((zone_id, placed(zone)) for zone_id, zone in zones))
         return placed(self.catalog.zones[0] if self.timezone == CONTACT_TIMEZONE else self.timezone)
+
+
+def _aggregate_test(fact: Callable[[Measure], Fact], node: GoalCondition | PropertyCondition) -> Expression:
+    """Whether an aggregate lies where it is wanted; `fact` makes the fact of a measure."""
+    if node.aggregate is Aggregate.AVERAGE:
+        return AverageIsWithin(fact(Measure.SUM), fact(Measure.VALUE_COUNT), node.low, node.high)
+    return MeasureIsWithin(fact(_MEASURES[node.aggregate]), node.low, node.high)
 
 
 def _identity_test(kind: str) -> Expression:

@@ -65,7 +65,7 @@ def holds_without_events(leaf: Expression) -> bool:
     match leaf:
         case CountIs():
             return compares(0, leaf.comparison, leaf.number)
-        case MeasureIsWithin(fact=Fact(measure=Measure.COUNT | Measure.SUM)):
+        case MeasureIsWithin(fact=Fact(measure=Measure.COUNT | Measure.SUM | Measure.DISTINCT_COUNT)):
             return (leaf.low is None or leaf.low <= 0) and (leaf.high is None or leaf.high >= 0)
         case _:
             return False

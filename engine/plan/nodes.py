@@ -219,12 +219,14 @@ class Measure(StrEnum):
     VALUE_COUNT = "number of the values"
     MINIMUM = "smallest of the values"
     MAXIMUM = "largest of the values"
+    DISTINCT_COUNT = "number of different values"
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
     """One column per contact: a measure over its events in a window.
 
+    The values are those at a path of the properties, if one is given, else those of the goals.
     Rows: none for a contact without such events; it reads as 0 for counts and sums, else as missing.
     Equal facts of different segments are one fact.
     """
@@ -232,11 +234,13 @@ class Fact:
     events: Events
     window: AnyWindow
     measure: Measure
+    path: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        values = (Measure.SUM, Measure.VALUE_COUNT, Measure.MINIMUM, Measure.MAXIMUM)
-        if self.measure in values and isinstance(self.events, KindOfEvents):
-            raise InvalidPlanError("measure", f"{self.measure} needs goal events, got {self.events}")
+        needs_values = self.measure not in (Measure.COUNT, Measure.EARLIEST, Measure.LATEST)
+        has_values = self.path is not None or isinstance(self.events, GoalEvents)
+        if needs_values and not has_values:
+            raise InvalidPlanError("measure", f"{self.measure} needs goal events or a path, got {self.events}")
 
 
 # --- scans and the plan -----------------------------------------------------------------------------------------------

@@ -1,20 +1,24 @@
-"""Source `contact_timeline`: how often something happened to a contact, or when it first or last did."""
+"""Source `contact_timeline`: how often something happened, when it first or last did, or what it adds up to."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
-from engine.definition.document import Document
+from engine.definition.bounds import read_bounds
+from engine.definition.document import Document, checked_text
 from engine.definition.fields import FieldType
-from engine.definition.filters import FILTER_KEYS, read_field_type, read_filter, read_json_path
+from engine.definition.filters import FILTER_KEYS, MOST_STEPS, read_field_type, read_filter, read_json_path
 from engine.definition.points import read_timeframe
 from engine.definition.tree import (
     EVENT_PROPERTIES,
+    Aggregate,
     AllOf,
     Comparison,
     CountCondition,
     EventTimeCondition,
     Node,
+    PropertyCondition,
     Subject,
     Which,
 )
@@ -29,6 +33,11 @@ _KEYS = (
     "count_operator",
     "count_value",
     "count_value_2",
+    "aggregate_operator",
+    "property",
+    "operator",
+    "value",
+    "value_2",
     "timeframe_operator",
     "timeframe_values",
     "week_starts_on",
@@ -41,6 +50,8 @@ _COUNT_OPERATORS = {
     "exactly": Comparison.EQUAL,
 }
 _BETWEEN = "between"
+_AGGREGATES = tuple(aggregate for aggregate in Aggregate if aggregate is not Aggregate.COUNT)
+_AGGREGATE_KEYS = ("property", "operator", "value", "value_2")
 _COUNT_KEYS = ("count_operator", "count_value", "count_value_2")
 
 
@@ -56,15 +67,32 @@ def read_contact_timeline(value: object, path: str) -> Node:
     template_id, timeframe = document.optional_text("template_id"), read_timeframe(document)
     if document.get("which") is not None:
         which = document.choice("which", tuple(Which))
-        for key in _COUNT_KEYS:
-            if document.get(key) is not None:
-                raise document.refuse(key, "does not go with which: the condition is on one event, not on how many")
+        _refuse_keys(
+            document,
+            (*_COUNT_KEYS, "aggregate_operator", *_AGGREGATE_KEYS),
+            "which: the condition is on one event, not on how many",
+        )
         return EventTimeCondition(kind, template_id, event_filter, which, timeframe)
+    if document.get("aggregate_operator") is not None:
+        aggregate = document.choice("aggregate_operator", _AGGREGATES)
+        _refuse_keys(document, _COUNT_KEYS, "aggregate_operator: its values go into value and value_2")
+        steps = tuple(checked_text(step, step_path) for step, step_path in document.items("property"))
+        if not 1 <= len(steps) <= MOST_STEPS:
+            raise document.refuse("property", f"must be an array of 1 to {MOST_STEPS} keys that lead to a property")
+        low, high = read_bounds(document)
+        return PropertyCondition(kind, template_id, event_filter, timeframe, aggregate, steps, low, high)
+    _refuse_keys(document, _AGGREGATE_KEYS, "a count: give aggregate_operator as well")
     counts = [
         CountCondition(kind, template_id, event_filter, timeframe, comparison, count)
         for comparison, count in _read_count(document)
     ]
     return counts[0] if len(counts) == 1 else AllOf(tuple(counts))
+
+
+def _refuse_keys(document: Document, keys: Iterable[str], what: str) -> None:
+    for key in keys:
+        if document.get(key) is not None:
+            raise document.refuse(key, f"does not go with {what}")
 
 
 def _read_count(document: Document) -> list[tuple[Comparison, int]]:

@@ -18,6 +18,7 @@ from engine.definition.tree import (
     ListCondition,
     Node,
     Not,
+    PropertyCondition,
     SegmentCondition,
     TagCondition,
     Which,
@@ -25,7 +26,7 @@ from engine.definition.tree import (
 from engine.definition.vocabulary import CUSTOM_EVENT_PREFIX
 from engine.definition.words.texts import any_of, counted, number_text, quoted
 from engine.definition.words.timeframes import timeframe_words
-from engine.definition.words.values import AMOUNTS, subject_words, test_words
+from engine.definition.words.values import AMOUNTS, path_words, subject_words, test_words
 
 LONGEST_SENTENCE = 100
 
@@ -49,6 +50,7 @@ _AGGREGATES = {
     Aggregate.AVERAGE: "average",
     Aggregate.MINIMUM: "smallest value",
     Aggregate.MAXIMUM: "largest value",
+    Aggregate.DISTINCT_COUNT: "number of different values",
 }
 
 
@@ -90,6 +92,8 @@ def condition_words(node: Node, *, is_negated: bool = False, of_event: bool = Fa
             return _count_words(node, is_negated=is_negated)
         case EventTimeCondition():
             return _event_time_words(node, is_negated=is_negated)
+        case PropertyCondition():
+            return _property_words(node, is_negated=is_negated)
         case GoalCondition():
             return _goal_words(node, is_negated=is_negated)
         case _:
@@ -167,7 +171,7 @@ def _event_time_words(node: EventTimeCondition, *, is_negated: bool) -> str:
     return f"{'not ' if is_negated else ''}{which} {verb} {_article(noun)} {noun}{details} {when}"
 
 
-def _event_words(node: CountCondition | EventTimeCondition) -> tuple[str, str, str]:
+def _event_words(node: CountCondition | EventTimeCondition | PropertyCondition) -> tuple[str, str, str]:
     """A verb in the past, a noun in the singular, and what the events must be like."""
     if node.kind in _MESSAGES:
         verb, noun = _MESSAGES[node.kind]
@@ -185,6 +189,12 @@ def _article(noun: str) -> str:
     return "an" if noun.lstrip('"')[:1].lower() in "aeiou" else "a"
 
 
+def _property_words(node: PropertyCondition, *, is_negated: bool) -> str:
+    _, noun, details = _event_words(node)
+    what = f"the {_AGGREGATES[node.aggregate]} of {path_words(node.path)} of {noun}s{details}"
+    return f"{what}{_spaced(timeframe_words(node.timeframe))} is {'not ' if is_negated else ''}{_range(node)}"
+
+
 def _goal_words(node: GoalCondition, *, is_negated: bool) -> str:
     goals = "goals" if node.goal_type is None else f"{node.goal_type} goals"
     name = "" if node.goal_name is None else f" named {quoted(node.goal_name)}"
@@ -192,7 +202,7 @@ def _goal_words(node: GoalCondition, *, is_negated: bool) -> str:
     return f"the {_AGGREGATES[node.aggregate]} of {goals}{name}{when} is {'not ' if is_negated else ''}{_range(node)}"
 
 
-def _range(node: GoalCondition) -> str:
+def _range(node: GoalCondition | PropertyCondition) -> str:
     if node.low is None or node.high is None:
         bound = node.high if node.low is None else node.low
         assert bound is not None

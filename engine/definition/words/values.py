@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import assert_never
 
 from engine.definition.fields import FieldType
@@ -49,9 +50,14 @@ def subject_words(asked: Filter, *, of_event: bool) -> str:
     """
     subject = asked.subject
     steps = subject.path if of_event else (subject.field_name, *subject.path)
-    words = ".".join(step if step.isidentifier() or step.isdigit() else quoted(step) for step in steps)
+    words = path_words(steps)
     needs_type = subject.is_json and subject.type is not FieldType.JSON and isinstance(asked.test, IsSet)
     return f"{words} (as {subject.type})" if needs_type else words
+
+
+def path_words(steps: Sequence[str]) -> str:
+    """A path with dots, what is no plain key in quotes: `cart."two words".0`."""
+    return ".".join(step if step.isidentifier() or step.isdigit() else quoted(step) for step in steps)
 
 
 def test_words(test: Test) -> tuple[str, str]:
