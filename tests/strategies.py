@@ -53,7 +53,7 @@ STRING_GROUPS = [
     ["1", "1.0", "2.5", "0", "true"],
     ["\uff5a", "\U0001f600", "z", " z"],  # code points and UTF-16 units sort differently
 ]
-NUMBER_GROUPS = [[1, 0, -0.0], [2.5, -3, 1e300], [0.3, 0.1, 0.2, 0.1 + 0.2], [2.0**53, 2**53 + 1, 1]]
+NUMBER_GROUPS = [[1, 0, -0.0], [2.5, -3, 1e300, 1e25], [0.3, 0.1, 0.2, 0.1 + 0.2], [2.0**53, 2**53 + 1, 1]]
 GOAL_VALUES = [0.1, 0.2, 0.3, 99.5, 0, 10, -5, 0.0000000005, 0.0000000015, 33.333333333]
 STRING_FIELDS = [
     # Not country, language and phone: files bring these into one spelling.

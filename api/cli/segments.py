@@ -13,6 +13,7 @@ from rich.table import Table
 from api.cli.console import finish_undisturbed, out, print_json, print_table
 from api.cli.options import AsJson, WorkspaceFolder
 from api.cli.reports import shown_instant
+from engine.definition.lint import lint as lint_tree
 from engine.definition.words import describe
 from engine.storage.segments import Change
 from ingest.segments_file import read_segments
@@ -96,6 +97,36 @@ def show(workspace: WorkspaceFolder, segment: SegmentId, as_json: AsJson = False
         out.print(f"failed: {escape(state.failure)}")
     out.print(escape(describe(state.segment.tree)), highlight=False)
     out.print_json(state.segment.document)
+
+
+@segments.command()
+def lint(
+    definitions: Annotated[Path, typer.Argument(help="JSON file with an array of segments, or a folder of them.")],
+    workspace: Annotated[
+        Path | None, typer.Option("--workspace", help="Workspace whose custom fields and time zone the segments use.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Warn of segments that are valid and yet hardly meant: always or never true, contradictory, with a part twice.
+
+    What it says is certain, whatever the data are. Ends with 1 if there is anything to say.
+
+    Example: populace segments lint segments.json
+    """
+    if workspace is None:
+        read = read_segments(definitions)
+    else:
+        with Workspace.open(workspace, read_only=True) as opened:
+            read = read_segments(definitions, default_timezone=opened.timezone, fields=opened.fields.of_definitions)
+    warnings = [(segment.id, warning) for segment in read for warning in lint_tree(segment.tree)]
+    if as_json:
+        print_json([{"id": name, "part": item.part, "problem": item.problem} for name, item in warnings])
+    else:
+        for name, item in warnings:
+            out.print(f"[bold]{escape(name)}[/]  {escape(str(item))}", highlight=False, soft_wrap=True)
+        out.print(f"{len(read):,} segments, {len(warnings):,} warnings")
+    if warnings:
+        raise typer.Exit(1)
 
 
 @segments.command()
