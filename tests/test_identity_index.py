@@ -46,7 +46,6 @@ def test_it_says_what_a_dictionary_says(
 def test_a_writer_that_has_read_all_identities_goes_on_as_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.storage.changes.memory.LOOKUPS_THAT_PAY", 4)
     monkeypatch.setattr(identity_index, "MOST_CHANGES", 5)
     with populace.init(tmp_path / "w") as workspace:
         for name in ("ada", "bob", "cyd", "dan", "ada", "eve"):

@@ -152,7 +152,7 @@ class WritesMachine(RuleBasedStateMachine):
         contacts: Sequence[dict[str, Any]],
         writes: Sequence[Write],
     ) -> None:
-        self.patch.setattr(memory, "LOOKUPS_THAT_PAY", 3 if knows_identities else 10**6)
+        self.patch.setattr(memory, "SECONDS_PER_READ_ROW", 0.0 if knows_identities else 10.0**6)
         self.patch.setattr(identity_index, "MOST_CHANGES", 4)
         news, offers = flags
         self.write(("save_list", "news", {"is_public": True, "is_double_optin": True, **news}))

@@ -14,6 +14,7 @@ from engine.definition.fields import JSON_FIELDS
 from engine.storage.changes.custom_event_rows import loaded_keys
 from engine.storage.changes.event_ids import EventIds
 from engine.storage.changes.identity_index import IdentityIndex, loaded_identities
+from engine.storage.changes.identity_rows import MOST_KEYS_BY_INDEX
 from engine.storage.changes.timeline_rows import loaded_ids
 from engine.storage.custom_fields import CustomField, CustomFieldType, stored_fields
 
@@ -34,8 +35,10 @@ class ListRow:
 
 LIST_COLUMNS = tuple(ListRow.__slots__)
 
-LOOKUPS_THAT_PAY = 2_000
-"""To look one up in the file takes 20 to 80 us; to read all, a second for 3 million (measured)."""
+SECONDS_PER_KEY = 50e-6
+SECONDS_PER_JOINED_ROW = 10e-9
+SECONDS_PER_READ_ROW = 300e-9
+"""What it costs to look an identity up by the index, to join a group with all, and to read all of them (measured)."""
 
 LAST_SENT_MAIL = "last_sent_mail"
 """The setting with the highest number of a mail that left the outbox: numbers are not given again."""
@@ -93,9 +96,10 @@ class WriterMemory:
     event_ids: EventIds | None = None
     custom_event_keys: EventIds | None = None
     touched: ContactFlags = field(default_factory=ContactFlags)
+    identity_count: int = 0
     identities: IdentityIndex | None = None
-    """The owners of all identities, once so many were looked up that it pays."""
-    _lookup_count: int = 0
+    """The owners of all identities, once looking them up has cost as much as reading them."""
+    _lookup_seconds: float = 0.0
     _timeline_custom_events: bool | None = None
     json_fields: frozenset[str] = field(init=False)
     """The columns of contacts that hold JSON text."""
@@ -113,7 +117,8 @@ class WriterMemory:
                     FROM contacts),
                 (SELECT coalesce(max(sequence), 0) FROM timeline),
                 (SELECT coalesce(max(sequence), 0) FROM outbox),
-                (SELECT count(*) > 0 FROM suppressed)
+                (SELECT count(*) > 0 FROM suppressed),
+                (SELECT count(*) FROM identities)
             """
         ).fetchall()
         lists = cursor.execute(f"SELECT {', '.join(LIST_COLUMNS)} FROM lists").fetchall()
@@ -131,6 +136,7 @@ class WriterMemory:
             tags={row[0]: TagRow(*row) for row in tags},
             settings={name: json.loads(value) for name, value in settings},
             has_suppressed=numbers[3],
+            identity_count=numbers[4],
             touched=ContactFlags(i for (i,) in cursor.execute("SELECT DISTINCT contact_id FROM touched").fetchall()),
         )
 
@@ -147,9 +153,13 @@ class WriterMemory:
         return str(self.settings["secret"])
 
     def count_lookups(self, cursor: duckdb.DuckDBPyConnection, count: int) -> None:
-        """Say that so many identities are to be looked up now; from `LOOKUPS_THAT_PAY` on, all are read."""
-        self._lookup_count += count
-        if self.identities is None and self._lookup_count > LOOKUPS_THAT_PAY:
+        """Say that so many identities are to be looked up now. Sooner or later all are read, when that is cheaper.
+
+        So looking up and reading never cost more than twice what the better one of them would have.
+        """
+        by_key = count <= MOST_KEYS_BY_INDEX
+        self._lookup_seconds += count * SECONDS_PER_KEY if by_key else self.identity_count * SECONDS_PER_JOINED_ROW
+        if self.identities is None and self._lookup_seconds > self.identity_count * SECONDS_PER_READ_ROW:
             self.identities = loaded_identities(cursor)
 
     def has_timeline_custom_events(self, cursor: duckdb.DuckDBPyConnection) -> bool:
