@@ -15,6 +15,7 @@ from api.cli.options import AsJson, WorkspaceFolder
 from api.cli.reports import shown_instant
 from engine.definition.lint import lint as lint_tree
 from engine.definition.words import describe
+from engine.definition.words.texts import counted
 from engine.storage.segments import Change
 from ingest.segments_file import read_segments
 from ingest.workspace import SegmentState, Workspace
@@ -124,7 +125,7 @@ def lint(
     else:
         for name, item in warnings:
             out.print(f"[bold]{escape(name)}[/]  {escape(str(item))}", highlight=False, soft_wrap=True)
-        out.print(f"{len(read):,} segments, {len(warnings):,} warnings")
+        out.print(f"{counted(len(read), 'segment')}, {counted(len(warnings), 'warning')}")
     if warnings:
         raise typer.Exit(1)
 
