@@ -80,6 +80,7 @@ JSON_KEYS = [
     *("plan", "tags", "0", "1", "0", "1", "01", "-1", "#", "*", "a.b", "$", "$.x", "[0]", "two words"),
     *('say "hi"', "it's", "back\\slash", "\u65e5\u672c", "18446744073709551616"),
 ]
+PLAIN_PROPERTY = "n"
 NOT_INSTANTS = [
     *("2026-06-01", "2026-06-01T12:00:00", "2026-06-01T12:00Z", "2026-06-01T12:00:00+0200"),
     *("2026-02-30T12:00:00Z", "0000-01-01T00:00:00Z", "2026-06-01T24:00:00Z", "12:00:00Z"),
@@ -423,7 +424,8 @@ def subscription_row(dice: Dice, palette: Palette, owners: list[str]) -> Row:
 
 
 def properties(dice: Dice, palette: Palette) -> Any:
-    row = {name: document(dice, palette) for name in palette.property_names}
+    row: Row = {PLAIN_PROPERTY: dice.choice([*palette.numbers * 3, *palette.strings])}
+    row |= {name: document(dice, palette) for name in palette.property_names}
     return dice.choice([with_gaps(dice, row, list(row))] * 15 + [{}])
 
 
@@ -653,7 +655,7 @@ def property_aggregate(dice: Dice, palette: Palette) -> Row:
     sums = [round(first + second, 9) for first in numbers for second in numbers]
     value, value_2 = sorted([dice.choice([*numbers * 2, *sums, 0, 1, 2]), dice.choice([*numbers, *sums, 1, 2])])
     operator = dice.choice(["gte", "lte", "eq", "between"])
-    path = [dice.choice(palette.property_names), *dice.choice([[], *palette.paths])]
+    path = dice.choice([[PLAIN_PROPERTY], [PLAIN_PROPERTY], [dice.choice(palette.property_names), *palette.paths[0]]])
     return {
         "aggregate_operator": dice.choice(["sum", "avg", "min", "max", "distinct_count", "distinct_count"]),
         "property": path,
