@@ -202,15 +202,11 @@ def _contradict(one: Node, other: Node) -> bool:
             ListCondition() as on,
         ):
             return on.list_id == list_id
-        case (CountCondition(), CountCondition()) if _events_of(one) == _events_of(other):
+        case (CountCondition(), CountCondition()) if (one.events, one.timeframe) == (other.events, other.timeframe):
             (low, high), (other_low, other_high) = _count_range(one), _count_range(other)
             return low > other_high or other_low > high
         case _:
             return False
-
-
-def _events_of(node: CountCondition) -> tuple[object, ...]:
-    return node.kind, node.template_id, node.event_filter, node.timeframe
 
 
 def _tests_contradict(one: Filter, other: Filter) -> bool:

@@ -219,12 +219,19 @@ class SegmentCondition:
 
 
 @dataclass(frozen=True, slots=True)
-class CountCondition:
-    """How many events of a kind a contact has in a timeframe, never later than the evaluation."""
+class SelectedEvents:
+    """The timeline events of one kind, of one template and passing a filter if given."""
 
     kind: str
     template_id: str | None
     event_filter: Node | None
+
+
+@dataclass(frozen=True, slots=True)
+class CountCondition:
+    """How many events of a kind a contact has in a timeframe, never later than the evaluation."""
+
+    events: SelectedEvents
     timeframe: Timeframe
     comparison: Comparison
     count: int
@@ -241,9 +248,7 @@ class Which(StrEnum):
 class EventTimeCondition:
     """When a contact's first or last event of a kind was, of all up to the evaluation; without one it is false."""
 
-    kind: str
-    template_id: str | None
-    event_filter: Node | None
+    events: SelectedEvents
     which: Which
     timeframe: Timeframe
 
@@ -256,9 +261,7 @@ class PropertyCondition:
     None leaves that side open.
     """
 
-    kind: str
-    template_id: str | None
-    event_filter: Node | None
+    events: SelectedEvents
     timeframe: Timeframe
     aggregate: Aggregate
     path: tuple[str, ...]

@@ -17,7 +17,7 @@ def walk(node: Node) -> Iterator[Node]:
         case Not():
             yield from walk(node.node)
         case CountCondition() | EventTimeCondition() | PropertyCondition():
-            if node.event_filter is not None:
-                yield from walk(node.event_filter)
+            if node.events.event_filter is not None:
+                yield from walk(node.events.event_filter)
         case _:
             pass

@@ -30,6 +30,7 @@ from engine.definition.tree import (
     PropertyCondition,
     Segment,
     SegmentCondition,
+    SelectedEvents,
     Subject,
     TagCondition,
     TextIsAnyOf,
@@ -124,7 +125,7 @@ class _Binder:
             case EventTimeCondition():
                 return self._event_time_test(node)
             case PropertyCondition():
-                fact = partial(Fact, self._events(node), self._event_window(node.timeframe), path=node.path)
+                fact = partial(Fact, self._events(node.events), self._event_window(node.timeframe), path=node.path)
                 return _aggregate_test(fact, node)
             case GoalCondition():
                 events = GoalEvents(node.goal_type, node.goal_name)
@@ -150,17 +151,17 @@ class _Binder:
         return IsOnList(node.list_id, node.status)
 
     def _count_test(self, node: CountCondition) -> Expression:
-        fact = Fact(self._events(node), self._event_window(node.timeframe), Measure.COUNT)
+        fact = Fact(self._events(node.events), self._event_window(node.timeframe), Measure.COUNT)
         return CountIs(fact, node.comparison, node.count)
 
     def _event_time_test(self, node: EventTimeCondition) -> Expression:
         measure = Measure.EARLIEST if node.which is Which.FIRST else Measure.LATEST
-        fact = Fact(self._events(node), Window(None, just_after(self.as_of)), measure)
+        fact = Fact(self._events(node.events), Window(None, just_after(self.as_of)), measure)
         return EventTimeIsIn(fact, self._window(node.timeframe))
 
-    def _events(self, node: CountCondition | EventTimeCondition | PropertyCondition) -> KindOfEvents:
-        event_filter = None if node.event_filter is None else self.expression(node.event_filter)
-        return KindOfEvents(node.kind, node.template_id, event_filter)
+    def _events(self, events: SelectedEvents) -> KindOfEvents:
+        event_filter = None if events.event_filter is None else self.expression(events.event_filter)
+        return KindOfEvents(events.kind, events.template_id, event_filter)
 
     def _event_window(self, timeframe: Timeframe) -> AnyWindow:
         """Like `_window`, cut after `as_of`: what lies later has not happened yet."""

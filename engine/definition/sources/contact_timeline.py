@@ -19,6 +19,7 @@ from engine.definition.tree import (
     EventTimeCondition,
     Node,
     PropertyCondition,
+    SelectedEvents,
     Subject,
     Which,
 )
@@ -64,7 +65,8 @@ def read_contact_timeline(value: object, path: str) -> Node:
         raise document.refuse("kind", f"is {shown(kind)}; a kind of event is {allowed}")
     filters = tuple(_read_filter(item, item_path) for item, item_path in document.items("filters"))
     event_filter = None if not filters else filters[0] if len(filters) == 1 else AllOf(filters)
-    template_id, timeframe = document.optional_text("template_id"), read_timeframe(document)
+    events = SelectedEvents(kind, document.optional_text("template_id"), event_filter)
+    timeframe = read_timeframe(document)
     if document.get("which") is not None:
         which = document.choice("which", tuple(Which))
         _refuse_keys(
@@ -72,7 +74,7 @@ def read_contact_timeline(value: object, path: str) -> Node:
             (*_COUNT_KEYS, "aggregate_operator", *_AGGREGATE_KEYS),
             "which: the condition is on one event, not on how many",
         )
-        return EventTimeCondition(kind, template_id, event_filter, which, timeframe)
+        return EventTimeCondition(events, which, timeframe)
     if document.get("aggregate_operator") is not None:
         aggregate = document.choice("aggregate_operator", _AGGREGATES)
         _refuse_keys(document, _COUNT_KEYS, "aggregate_operator: its values go into value and value_2")
@@ -80,12 +82,9 @@ def read_contact_timeline(value: object, path: str) -> Node:
         if not 1 <= len(steps) <= MOST_STEPS:
             raise document.refuse("property", f"must be an array of 1 to {MOST_STEPS} keys that lead to a property")
         low, high = read_bounds(document)
-        return PropertyCondition(kind, template_id, event_filter, timeframe, aggregate, steps, low, high)
+        return PropertyCondition(events, timeframe, aggregate, steps, low, high)
     _refuse_keys(document, _AGGREGATE_KEYS, "a count: give aggregate_operator as well")
-    counts = [
-        CountCondition(kind, template_id, event_filter, timeframe, comparison, count)
-        for comparison, count in _read_count(document)
-    ]
+    counts = [CountCondition(events, timeframe, comparison, count) for comparison, count in _read_count(document)]
     return counts[0] if len(counts) == 1 else AllOf(tuple(counts))
 
 

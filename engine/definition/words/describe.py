@@ -20,6 +20,7 @@ from engine.definition.tree import (
     Not,
     PropertyCondition,
     SegmentCondition,
+    SelectedEvents,
     TagCondition,
     Which,
 )
@@ -153,7 +154,7 @@ def _outline(node: Node, indent: str) -> list[str]:
 
 
 def _count_words(node: CountCondition, *, is_negated: bool) -> str:
-    verb, noun, details = _event_words(node)
+    verb, noun, details = _event_words(node.events)
     rest = details + _spaced(timeframe_words(node.timeframe))
     one = f"{verb} {_article(noun)} {noun}{rest}"
     if (node.comparison, node.count) == (Comparison.AT_LEAST, 1):
@@ -165,23 +166,23 @@ def _count_words(node: CountCondition, *, is_negated: bool) -> str:
 
 
 def _event_time_words(node: EventTimeCondition, *, is_negated: bool) -> str:
-    verb, noun, details = _event_words(node)
+    verb, noun, details = _event_words(node.events)
     which = "first" if node.which is Which.FIRST else "last"
     when = timeframe_words(node.timeframe) or "at any time"
     return f"{'not ' if is_negated else ''}{which} {verb} {_article(noun)} {noun}{details} {when}"
 
 
-def _event_words(node: CountCondition | EventTimeCondition | PropertyCondition) -> tuple[str, str, str]:
+def _event_words(events: SelectedEvents) -> tuple[str, str, str]:
     """A verb in the past, a noun in the singular, and what the events must be like."""
-    if node.kind in _MESSAGES:
-        verb, noun = _MESSAGES[node.kind]
-    elif node.kind.startswith(CUSTOM_EVENT_PREFIX):
-        verb, noun = "had", f"{quoted(node.kind.removeprefix(CUSTOM_EVENT_PREFIX))} custom event"
+    if events.kind in _MESSAGES:
+        verb, noun = _MESSAGES[events.kind]
+    elif events.kind.startswith(CUSTOM_EVENT_PREFIX):
+        verb, noun = "had", f"{quoted(events.kind.removeprefix(CUSTOM_EVENT_PREFIX))} custom event"
     else:
-        verb, noun = "had", f"{quoted(node.kind)} event"
-    details = "" if node.template_id is None else f" of the template {quoted(node.template_id)}"
-    if node.event_filter is not None:
-        details += f" whose {_sentence(node.event_filter, of_event=True)}"
+        verb, noun = "had", f"{quoted(events.kind)} event"
+    details = "" if events.template_id is None else f" of the template {quoted(events.template_id)}"
+    if events.event_filter is not None:
+        details += f" whose {_sentence(events.event_filter, of_event=True)}"
     return verb, noun, details
 
 
@@ -190,7 +191,7 @@ def _article(noun: str) -> str:
 
 
 def _property_words(node: PropertyCondition, *, is_negated: bool) -> str:
-    _, noun, details = _event_words(node)
+    _, noun, details = _event_words(node.events)
     what = f"the {_AGGREGATES[node.aggregate]} of {path_words(node.path)} of {noun}s{details}"
     return f"{what}{_spaced(timeframe_words(node.timeframe))} is {'not ' if is_negated else ''}{_range(node)}"
 
