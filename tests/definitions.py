@@ -1,7 +1,8 @@
-"""Short ways to write definitions in the wire format."""
+"""Short ways to write definitions in the wire format, and to read them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 Json = dict[str, Any]
@@ -65,3 +66,12 @@ def branch(operator: str, *nodes: Json) -> Json:
 def segment(tree: object, segment_id: str = "s", timezone: str = "UTC") -> Json:
     """A segment with this tree."""
     return {"id": segment_id, "name": segment_id, "timezone": timezone, "tree": tree}
+
+
+def leaves_of(node: Json) -> Iterator[Json]:
+    """The leaves of a tree, from left to right."""
+    if node["kind"] == "leaf":
+        yield node["leaf"]
+    else:
+        for inner in node["branch"]["leaves"]:
+            yield from leaves_of(inner)

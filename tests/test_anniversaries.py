@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from engine.plan.anniversaries import remembered_days
-from tests.reference import Question, is_remembered
+from tests.reference_question import Question
+from tests.reference_time import is_remembered
 
 YEARS = (1899, 1900, 1904, 2000, 2022, 2023, 2024, 2025)
 DAYS = [date(year, 1, 1) + timedelta(days=number) for year in YEARS for number in range(366)]

@@ -13,7 +13,8 @@ from tests import reference
 from tests.conftest import SHARED
 from tests.definitions import Json
 from tests.engine_under_test import members_by_engine
-from tests.performed_events import Translation, UntranslatableError, kind_of, translated
+from tests.performed_events import Translation, translated
+from tests.performed_events_definitions import UntranslatableError, kind_of
 
 CASE_COUNT = 109
 FILE = "performed_events.jsonl"

@@ -1,0 +1,136 @@
+"""Random segments: trees of conditions of every source."""
+
+from decimal import Decimal
+
+from tests.strategies_dice import Dice
+from tests.strategies_filters import contact_filter, property_filter, timeframe
+from tests.strategies_palette import PLAIN_PROPERTY, Palette, Row
+
+
+def segment_of(dice: Dice, palette: Palette, segment_id: str, leaves: list[Row]) -> Row:
+    zones: list[Row] = [{}, *[{"timezone": zone} for zone in [*palette.zones, "contact", "contact"]]]
+    names: list[Row] = [{}, {"name": f"Segment {segment_id}"}]
+    depth = dice.choice([0, 0, 0, 1, 1, 1, 2, 3, 4])
+    return {"id": segment_id, **dice.choice(names), **dice.choice(zones), "tree": tree_of(dice, leaves, depth)}
+
+
+def tree_of(dice: Dice, leaves: list[Row], depth: int) -> Row:
+    """A tree of the given leaves with at most `depth` branches one inside the other."""
+    operator = dice.choice(["leaf", "and", "or", "not", "and", "or"]) if depth else "leaf"
+    if operator == "leaf":
+        return dice.choice(leaves)
+    sizes = [1] if operator == "not" else [2, 2, 1, 3]
+    inner = [tree_of(dice, leaves, depth - 1) for _ in range(dice.choice(sizes))]
+    return {"kind": "branch", "branch": {"operator": operator, "leaves": inner}}
+
+
+def leaf_of(dice: Dice, palette: Palette) -> Row:
+    leaf: Row = {}
+    match dice.choice(["contacts"] * 10 + ["lists", "tag"] * 2 + ["timeline"] * 8 + ["goals"] * 6 + ["identity"]):
+        case "lists":
+            leaf = {"source": "contact_lists", "contact_list": list_condition(dice, palette)}
+        case "identity":
+            operator: Row = dice.choice([{"operator": "is_set"}, {"operator": "is_not_set"}, {}])
+            kind = dice.choice(["external_id", "external_id", "email", "phone", "push_token"])
+            leaf = {"source": "identity", "identity": {**operator, "kind": kind}}
+        case "tag":
+            leaf = {"source": "tag", "tag": tag_condition(dice, palette)}
+        case "contacts":
+            filters = [contact_filter(dice, palette) for _ in range(dice.choice([1, 1, 1, 2]))]
+            leaf = {"source": "contacts", "contact": {"filters": filters}}
+        case "timeline":
+            condition = timeline_condition(dice, palette)
+            leaf = {"source": "contact_timeline", "contact_timeline": condition}
+        case "goals":
+            condition = goal_condition(dice, palette)
+            leaf = {"source": "custom_events_goals", "custom_events_goal": condition}
+    return {"kind": "leaf", "leaf": leaf}
+
+
+def timeline_condition(dice: Dice, palette: Palette) -> Row:
+    filters = [property_filter(dice, palette) for _ in range(dice.choice([0, 0, 0, 1, 1, 2]))]
+    count = dice.choice([1, 1, 0, 2, 3])
+    operator = dice.choice(
+        [
+            "at_least",
+            "at_most",
+            "exactly",
+            "at_least",
+            "at_most",
+            "exactly",
+            "between",
+            *["first", "last", "property"] * 2,
+        ]
+    )
+    asked: Row = {"count_operator": operator, "count_value": count}
+    if operator == "between":
+        asked["count_value_2"] = count + dice.choice([0, 1, 2])
+    if operator in ("first", "last"):
+        asked = {"which": operator}
+    if operator == "property":
+        asked = property_aggregate(dice, palette)
+    return {
+        "kind": dice.choice([*palette.kinds, f"custom_event.{palette.event_name}"]),
+        **asked,
+        **timeframe(dice, palette, may_be_everything="which" not in asked),
+        **dice.choice([{}, {}, {"template_id": None}, {"template_id": ""}, {"template_id": "t1"}]),
+        **dice.choice([{"filters": filters}, {"filters": filters} if filters else {}]),
+    }
+
+
+def property_aggregate(dice: Dice, palette: Palette) -> Row:
+    """An aggregate over a property of events, with bounds that a few of the palette's numbers come to."""
+    numbers = [round(number, 9) for number in palette.numbers if abs(number) < 1e15]
+    sums = [round(first + second, 9) for first in numbers for second in numbers]
+    value, value_2 = sorted([dice.choice([*numbers * 2, *sums, 0, 1, 2]), dice.choice([*numbers, *sums, 1, 2])])
+    operator = dice.choice(["gte", "lte", "eq", "between"])
+    path = dice.choice([[PLAIN_PROPERTY], [PLAIN_PROPERTY], [dice.choice(palette.property_names), *palette.paths[0]]])
+    return {
+        "aggregate_operator": dice.choice(["sum", "avg", "min", "max", "distinct_count", "distinct_count"]),
+        "property": path,
+        "operator": operator,
+        "value": value,
+        **({"value_2": value_2} if operator == "between" else {}),
+    }
+
+
+def goal_condition(dice: Dice, palette: Palette) -> Row:
+    asked = asked_goal_values(palette)
+    value, value_2 = sorted([dice.choice(asked), dice.choice(asked)])
+    operator = dice.choice(["gte", "lte", "eq", "between"])
+    return {
+        "goal_type": dice.choice(["*", "*", *palette.goal_types]),
+        "aggregate_operator": dice.choice(["sum", "count", "avg", "min", "max"]),
+        "operator": operator,
+        "value": value,
+        **({"value_2": value_2} if operator == "between" else {}),
+        **timeframe(dice, palette),
+        **dice.choice([{}, {}, {"goal_name": None}, {"goal_name": ""}, {"goal_name": "web"}]),
+    }
+
+
+def asked_goal_values(palette: Palette) -> list[float]:
+    """What one, two or three goal values of the palette can come to, and what they just miss."""
+    exact = [Decimal(repr(value)) for value in palette.goal_values]
+    sums = [first + second for first in exact for second in exact]
+    means = [total / 2 for total in sums] + [(total + exact[0]) / 3 for total in sums]
+    misses = [0.300000001, 0.000000002, 1e19, -1]
+    asked = [0, 1, 2, 3, *palette.goal_values * 3, *map(float, [*sums, *means]), *misses]
+    return [round(value, 9) for value in asked]
+
+
+def segment_leaf(dice: Dice, palette: Palette, segment_id: str) -> Row:
+    operator: Row = dice.choice([{"operator": "in"}, {"operator": "not_in"}, {}])
+    return {"kind": "leaf", "leaf": {"source": "segment", "segment": {**operator, "segment_id": segment_id}}}
+
+
+def tag_condition(dice: Dice, palette: Palette) -> Row:
+    operator: Row = dice.choice([{"operator": "in"}, {"operator": "not_in"}, {}])
+    return {**operator, "tags": [dice.choice([*palette.tags, "nobody's"]) for _ in range(dice.choice([1, 2, 3]))]}
+
+
+def list_condition(dice: Dice, palette: Palette) -> Row:
+    operators = [{}, {"operator": ""}, {"operator": "in"}, {"operator": "not_in"}]
+    statuses: list[Row] = [{}, {"status": None}, {"status": ""}]
+    statuses += [{"status": status} for status in palette.statuses]
+    return {"list_id": dice.choice(["news", "news", "gone", "vip"]), **dice.choice(operators), **dice.choice(statuses)}

@@ -1,0 +1,108 @@
+"""The strategies make every construct of the language, as plain JSON."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from hypothesis import given, settings
+
+from tests.definitions import leaves_of
+from tests.strategies import definitions, same_examples_each_time, world_and_segments
+from tests.strategies_palette import ZONE_NAMES, Row
+
+
+def branch_operators(node: Row, depth: int = 0) -> Iterator[tuple[str, int]]:
+    if node["kind"] == "leaf":
+        yield "leaf", depth
+    else:
+        yield node["branch"]["operator"], depth
+        for inner in node["branch"]["leaves"]:
+            yield from branch_operators(inner, depth + 1)
+
+
+def words_of(segment: Row) -> Iterator[tuple[str, object]]:
+    """Everything of the language that a segment uses, as pairs of a place and a word."""
+    yield "timezone", segment.get("timezone")
+    for operator, depth in branch_operators(segment["tree"]):
+        yield "branch", operator
+        yield "depth", depth
+    for leaf in leaves_of(segment["tree"]):
+        source = leaf["source"]
+        (condition,) = (value for key, value in leaf.items() if key != "source")
+        yield "source", source
+        for key in (
+            "operator",
+            "count_operator",
+            "which",
+            "aggregate_operator",
+            "timeframe_operator",
+            "week_starts_on",
+        ):
+            yield f"{source} {key}", condition.get(key, "absent")
+        for asked in condition.get("filters") or []:
+            yield f"{source} {asked.get('field_type', 'absent')} filter", asked["operator"]
+            yield f"{source} missing", asked.get("missing")
+            yield f"{source} path length", len(asked.get("json_path") or [])
+
+
+def test_the_strategies_make_every_source_operator_timeframe_and_zone() -> None:
+    made: set[tuple[str, object]] = set()
+
+    @settings(same_examples_each_time, max_examples=4000)
+    @given(segment=definitions())
+    def collect(segment: Row) -> None:
+        made.update(words_of(segment))
+
+    collect()
+    common = ["equals", "not_equals", "gt", "gte", "lt", "lte", "is_set", "is_not_set"]
+    rolling = ["in_the_last_days", "in_the_last_calendar_days", "more_than_days_ago"]
+    calendar = ["today", "yesterday", "this_week", "last_week", "this_month", "last_month", "this_year", "last_year"]
+    times = ["in_date_range", "not_in_date_range", "before_date", "after_date", *rolling, "in_the_next_days", *calendar]
+    times += ["anniversary"]
+    several = ["is_one_of", "is_not_one_of"]
+    texts = ["contains", "not_contains", "starts_with", "not_starts_with", "ends_with", "not_ends_with", *several]
+    timeframes = ["absent", None, "", "anytime", *rolling, *calendar, "in_date_range", "before_date", "after_date"]
+    operators_by_type = {"string": common + texts, "number": [*common, *several, "between"], "time": common + times}
+    operators_by_type["boolean"] = ["equals", "not_equals", "is_set", "is_not_set"]
+    operators_by_type["date"] = common + times
+    operators_by_type["json"] = [*common, *texts, "in_array"]
+    weekdays = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "absent"]
+    expected: dict[str, list[Any]] = {
+        "timezone": [None, "contact", *ZONE_NAMES],
+        "branch": ["and", "or", "not", "leaf"],
+        "depth": [0, 1, 2, 3, 4],
+        "source": ["contacts", "contact_lists", "tag", "identity", "contact_timeline", "custom_events_goals"],
+        "identity operator": ["absent", "is_set", "is_not_set"],
+        "tag operator": ["absent", "in", "not_in"],
+        "contact_lists operator": ["absent", "", "in", "not_in"],
+        "contact_timeline count_operator": ["at_least", "at_most", "exactly", "between", "absent"],
+        "contact_timeline which": ["first", "last", "absent"],
+        "contact_timeline week_starts_on": weekdays,
+        "contact_timeline aggregate_operator": ["absent", "sum", "avg", "min", "max", "distinct_count"],
+        "contact_timeline operator": ["absent", "gte", "lte", "eq", "between"],
+        "contact_timeline timeframe_operator": timeframes,
+        "custom_events_goals timeframe_operator": timeframes,
+        "custom_events_goals aggregate_operator": ["sum", "count", "avg", "min", "max"],
+        "custom_events_goals operator": ["gte", "lte", "eq", "between"],
+        "contacts absent filter": [*common, *times, *texts, "between", "in_array"],
+        "contacts missing": [None, "exclude"],
+        "contact_timeline missing": [None, "exclude"],
+        "contacts path length": [0, 1, 2, 3],
+        "contact_timeline path length": [0, 1, 2, 3],
+    }
+    for source in ("contacts", "contact_timeline"):
+        for field_type, operators in operators_by_type.items():
+            expected[f"{source} {field_type} filter"] = operators
+    never_made = {(place, word) for place, words in expected.items() for word in words} - made
+    assert not never_made
+    unexpected = {(place, word) for place, word in made if place in expected and word not in expected[place]}
+    assert not unexpected
+
+
+@same_examples_each_time
+@given(pair=world_and_segments())
+def test_the_strategies_make_plain_json(pair: tuple[Row, list[Row]]) -> None:
+    text = json.dumps(pair, ensure_ascii=False, allow_nan=False)
+    assert tuple(json.loads(text)) == pair
+    assert "\\u0000" not in text
+    assert text.encode("utf-8")  # no surrogates
