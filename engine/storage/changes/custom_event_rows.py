@@ -84,14 +84,6 @@ class CustomEventRows:
                 if row.contact_id in from_ids:
                     versions[at] = replace(row, contact_id=to_id)
 
-    def forget(self, contact_id: int) -> None:
-        """Drop what was read and added of a contact's events."""
-        for key, versions in self._versions.items():
-            if any(row.contact_id == contact_id for row in versions.values()):
-                versions.clear()
-                self._changed.discard(key)
-                self._stored.discard(key)
-
     @property
     def touched(self) -> set[int]:
         """The contacts whose events were changed."""

@@ -101,11 +101,6 @@ class TimelineRows:
             if row.contact_id in from_ids:
                 self._by_id[event_id] = row._replace(contact_id=to_id)
 
-    def forget(self, contact_id: int) -> None:
-        """Drop what was added for a contact."""
-        self._rows = [row for row in self._rows if row.contact_id != contact_id]
-        self._by_id = {event_id: row for event_id, row in self._by_id.items() if row.contact_id != contact_id}
-
     @property
     def touched(self) -> set[int]:
         """The contacts with new entries."""
