@@ -7,7 +7,7 @@ from math import floor
 from tests.reference_filters import filter_holds, is_number, value_at
 from tests.reference_operators import COMPARISONS
 from tests.reference_question import Question, Row, email_of
-from tests.reference_time import instant_holds, is_past, required_instant
+from tests.reference_time import instant_holds, is_past, local_day, required_instant, stretch_of
 
 # --- the timeline ---------------------------------------------------------------------------
 
@@ -17,10 +17,25 @@ def contact_timeline_members(condition: Row, question: Question) -> set[str]:
         return event_time_members(condition, question)
     if condition.get("aggregate_operator"):
         return property_members(condition, question)
-    counts = dict.fromkeys(question.contacts, 0)
-    for event in events_of_kind(condition["kind"], question):
-        if email_of(event) in counts and event_holds(event, condition, question):
-            counts[email_of(event)] += 1
+    test = condition.get("timeframe_operator") or "anytime"
+    if test.startswith("in_each_of_the_last_"):
+        stretches = range(1, int(condition["timeframe_values"][0]) + 1)
+        return set.intersection(*(members_by_count(condition, question, stretch) for stretch in stretches))
+    return members_by_count(condition, question)
+
+
+def members_by_count(condition: Row, question: Question, stretch: int = 0) -> set[str]:
+    """The contacts with the asked number of events, or of days with any; those of one stretch of several, if given."""
+    counted: dict[str, list[object]] = {email: [] for email in question.contacts}
+    whenever = {**condition, "timeframe_operator": "anytime"} if stretch else condition
+    for number, event in enumerate(events_of_kind(condition["kind"], question)):
+        email = email_of(event)
+        if email in counted and event_holds(event, whenever, question):
+            instant = required_instant(event["occurred_at"])
+            if not stretch or stretch == stretch_of(instant, condition, email, question):
+                is_of_days = condition.get("count_of") == "days"
+                counted[email].append(local_day(instant, email, question) if is_of_days else number)
+    counts = {email: len(set(found)) for email, found in counted.items()}
     if condition["count_operator"] == "between":
         asked_counts = range(condition["count_value"], condition["count_value_2"] + 1)
         return {email for email in counts if counts[email] in asked_counts}

@@ -96,6 +96,51 @@ def days_of(
     return first, last
 
 
+def stretch_of(instant: datetime, asked: Row, email: str, question: Question) -> int | None:
+    """In which stretch of `in_each_of_the_last_...` an instant lies, from 1 for the latest; None for none of them."""
+    unit = asked["timeframe_operator"].removeprefix("in_each_of_the_last_")
+    stretches = range(1, int(asked["timeframe_values"][0]) + 1)
+    if unit in ("days", "weeks"):
+        for stretch in stretches:
+            days = str(stretch * (7 if unit == "weeks" else 1))
+            if instant_holds(instant, "in_the_last_days", asked, [days], email, question):
+                return stretch
+        return None
+    zone = zone_of(email, question)
+    first = question.as_of.astimezone(zone).date()
+    name = {"calendar_weeks": "this_week", "calendar_months": "this_month"}[unit]
+    first, _ = unit_around(first, name, asked)
+    for stretch in stretches:
+        first, last = unit_around(first - DAY, name, asked)
+        if side_of_days(instant, first, last, zone) == 0:
+            return stretch
+    return None
+
+
+def unit_around(day: date, name: str, asked: Row) -> tuple[date, date]:
+    """The first and the last day of the week, or of the month, of a day."""
+
+    def unit(other: date) -> tuple[int, ...]:
+        if name == "this_month":
+            return (other.year, other.month)
+        return (week_of(other, asked.get("week_starts_on") or "monday").toordinal(),)
+
+    first = last = day
+    while unit(first - DAY) == unit(day):
+        first -= DAY
+    while unit(last + DAY) == unit(day):
+        last += DAY
+    return first, last
+
+
+def local_day(instant: datetime, email: str, question: Question) -> date:
+    """The local day on which something happened."""
+    zone = zone_of(email, question)
+    around = [moved(instant, step * DAY).astimezone(UTC).date() for step in (-1, 0, 1)]
+    (day,) = {day for day in around if is_within(instant, day, zone)}
+    return day
+
+
 def is_remembered(day: date, asked_values: list[str], zone: ZoneInfo, question: Question) -> bool:
     """Whether an anniversary of a day, of any year since 1900, is today or within so many days."""
     today = question.as_of.astimezone(zone).date()

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from tests.strategies_dice import Dice
-from tests.strategies_filters import contact_filter, property_filter, timeframe
+from tests.strategies_filters import contact_filter, first_weekday, property_filter, timeframe
 from tests.strategies_palette import PLAIN_PROPERTY, Palette, Row
 
 
@@ -65,6 +65,7 @@ def timeline_condition(dice: Dice, palette: Palette) -> Row:
     asked: Row = {"count_operator": operator, "count_value": count}
     if operator == "between":
         asked["count_value_2"] = count + dice.choice([0, 1, 2])
+    asked |= dice.choice([{}, {}, {"count_of": "events"}, {"count_of": "days"}, {"count_of": "days"}])
     if operator in ("first", "last"):
         asked = {"which": operator}
     if operator == "property":
@@ -72,10 +73,23 @@ def timeline_condition(dice: Dice, palette: Palette) -> Row:
     return {
         "kind": dice.choice([*palette.kinds, f"custom_event.{palette.event_name}"]),
         **asked,
-        **timeframe(dice, palette, may_be_everything="which" not in asked),
+        **event_timeframe(dice, palette, asked),
         **dice.choice([{}, {}, {"template_id": None}, {"template_id": ""}, {"template_id": "t1"}]),
         **dice.choice([{"filters": filters}, {"filters": filters} if filters else {}]),
     }
+
+
+def event_timeframe(dice: Dice, palette: Palette, asked: Row) -> Row:
+    """A timeframe, or for counts a few of them."""
+    frame = timeframe(dice, palette, may_be_everything="which" not in asked)
+    if "count_operator" in asked and dice.choice([False, False, False, True]):
+        unit = dice.choice(["days", "weeks", "calendar_weeks", "calendar_months"])
+        frame = {
+            "timeframe_operator": f"in_each_of_the_last_{unit}",
+            "timeframe_values": [dice.choice(["2", "2", "3"])],
+            **(first_weekday(dice) if unit == "calendar_weeks" else {}),
+        }
+    return frame
 
 
 def property_aggregate(dice: Dice, palette: Palette) -> Row:

@@ -85,6 +85,25 @@ REFUSED: list[tuple[str, object, str, str]] = [
     ("week of no week", events("a", "exactly", 2, week_starts_on="monday"), f"{EVENTS}.week_starts_on", "last_week"),
     ("weekday", events("a", "exactly", 2, "this_week", week_starts_on="m"), f"{EVENTS}.week_starts_on", "monday"),
     ("values of today", events("a", "exactly", 2, "today", "1"), f"{EVENTS}.timeframe_values", "empty for today"),
+    ("counted", events("a", "exactly", 2, count_of="weeks"), f"{EVENTS}.count_of", "events or days"),
+    (
+        "one week",
+        events("a", "exactly", 2, "in_each_of_the_last_weeks", "1"),
+        f"{EVENTS}.timeframe_values[0]",
+        "whole number of weeks from 2 to 60",
+    ),
+    (
+        "goals in each week",
+        goal("sum", "gte", 1, "in_each_of_the_last_weeks", "2"),
+        f"{GOAL}.timeframe_operator",
+        "in_the_last_days",
+    ),
+    (
+        "when the last of each week",
+        leaf("contact_timeline", {"kind": "a", "which": "last", "timeframe_operator": "in_each_of_the_last_days"}),
+        f"{EVENTS}.timeframe_operator",
+        "in_the_last_days",
+    ),
     ("future events", events("a", "exactly", 2, "in_the_next_days", "1"), f"{EVENTS}.timeframe_operator", "anytime"),
     (
         "aggregate of how many",

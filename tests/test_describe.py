@@ -71,6 +71,18 @@ def total(aggregate: str, operator: str) -> Json:
         (events("a", "at_most", 2, filters=[PAGE]), 'had at most 2 "a" events whose url contains "/pricing"'),
         (events("custom_event.order", "exactly", 1), 'had exactly 1 "order" custom event'),
         (events("open_email", "exactly", 2, template_id="t"), 'opened exactly 2 e-mails of the template "t"'),
+        (
+            events("open_email", "at_least", 3, "this_month", count_of="days"),
+            "opened an e-mail on at least 3 different days this month",
+        ),
+        (
+            branch("not", events("open_email", "exactly", 2, "in_each_of_the_last_weeks", "4")),
+            "not opened exactly 2 e-mails in each of the last 4 weeks",
+        ),
+        (
+            events("open_email", "exactly", 0, "in_each_of_the_last_calendar_weeks", "4", week_starts_on="sunday"),
+            "opened exactly 0 e-mails in each of the last 4 calendar weeks, from Sunday",
+        ),
         (total("sum", "between"), 'the sum of cart.total of "order" custom events today is between 1 and 2'),
         (
             total("distinct_count", "eq"),

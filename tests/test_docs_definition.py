@@ -202,6 +202,11 @@ def test_every_operator_of_a_type_has_an_example(own: FieldType) -> None:
             [count["count_operator"] for count in COUNTS if "count_operator" in count],
         ),
         (
+            "count_of",
+            events("k", "exactly", 1, count_of="?"),
+            [count["count_of"] for count in COUNTS if "count_of" in count],
+        ),
+        (
             "aggregate_operator",
             leaf("contact_timeline", {"kind": "k", "aggregate_operator": "?"}),
             [count["aggregate_operator"] for count in COUNTS if "aggregate_operator" in count],
@@ -223,6 +228,7 @@ def test_every_operator_of_a_type_has_an_example(own: FieldType) -> None:
         "segment",
         "identity",
         "count",
+        "counted",
         "total",
         "which",
         "timeframe",

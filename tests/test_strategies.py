@@ -32,6 +32,7 @@ def words_of(segment: Row) -> Iterator[tuple[str, object]]:
         yield "source", source
         for key in (
             "operator",
+            "count_of",
             "count_operator",
             "which",
             "aggregate_operator",
@@ -62,6 +63,7 @@ def test_the_strategies_make_every_source_operator_timeframe_and_zone() -> None:
     several = ["is_one_of", "is_not_one_of"]
     texts = ["contains", "not_contains", "starts_with", "not_starts_with", "ends_with", "not_ends_with", *several]
     timeframes = ["absent", None, "", "anytime", *rolling, *calendar, "in_date_range", "before_date", "after_date"]
+    each = [f"in_each_of_the_last_{unit}" for unit in ("days", "weeks", "calendar_weeks", "calendar_months")]
     operators_by_type = {"string": common + texts, "number": [*common, *several, "between"], "time": common + times}
     operators_by_type["boolean"] = ["equals", "not_equals", "is_set", "is_not_set"]
     operators_by_type["date"] = common + times
@@ -76,11 +78,12 @@ def test_the_strategies_make_every_source_operator_timeframe_and_zone() -> None:
         "tag operator": ["absent", "in", "not_in"],
         "contact_lists operator": ["absent", "", "in", "not_in"],
         "contact_timeline count_operator": ["at_least", "at_most", "exactly", "between", "absent"],
+        "contact_timeline count_of": ["absent", "events", "days"],
         "contact_timeline which": ["first", "last", "absent"],
         "contact_timeline week_starts_on": weekdays,
         "contact_timeline aggregate_operator": ["absent", "sum", "avg", "min", "max", "distinct_count"],
         "contact_timeline operator": ["absent", "gte", "lte", "eq", "between"],
-        "contact_timeline timeframe_operator": timeframes,
+        "contact_timeline timeframe_operator": [*timeframes, *each],
         "custom_events_goals timeframe_operator": timeframes,
         "custom_events_goals aggregate_operator": ["sum", "count", "avg", "min", "max"],
         "custom_events_goals operator": ["gte", "lte", "eq", "between"],

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from engine.compile.steps import Step, memberships_in_words, scan_step, zone_edges_step
+from engine.compile.steps import Step, memberships_in_words, scan_step, zone_edges_step, zone_offsets_step
 
-__all__ = ["Step", "memberships_in_words", "scan_step", "zone_edges_step"]
+__all__ = ["Step", "memberships_in_words", "scan_step", "zone_edges_step", "zone_offsets_step"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import assert_never
 
 from sqlglot import exp
@@ -39,15 +40,22 @@ from engine.plan.nodes import (
     ProfileScan,
     SubscriptionScan,
     ZoneEdges,
+    ZoneOffsets,
 )
 from engine.plan.windows import LocalWindow, Window
+from engine.plan.zones import OffsetStretch, day_offsets
 
-EVENTS, CONTACTS, SUBSCRIPTIONS, IDENTITIES, FACTS = "e", "c", "s", "i", "facts"
+EVENTS, CONTACTS, SUBSCRIPTIONS, IDENTITIES, FACTS, ZONE_OFFSETS = "e", "c", "s", "i", "facts", "o"
 """The aliases under which queries read them."""
 
 
 def event_scan_query(
-    scan: EventScan, *, as_of_end: Window, zone_edges: str | None, windows: Mapping[LocalWindow, str]
+    scan: EventScan,
+    *,
+    as_of_end: Window,
+    zone_edges: str | None,
+    zone_offsets: str | None,
+    windows: Mapping[LocalWindow, str],
 ) -> exp.Select:
     """The query of a scan. Rows: one per contact_id with events in the hull, in no order.
 
@@ -56,14 +64,20 @@ def event_scan_query(
     where = [*_source_conditions(scan), *in_window(column("occurred_at", EVENTS), scan.hull)]
     facts = [named(_measured(fact, _fact_conditions(fact, scan, windows)), name) for name, fact in scan.facts]
     query = exp.select(column("contact_id", EVENTS), *facts).from_(_source(scan, as_of_end))
-    if zone_edges is not None and any(any(local_windows_of_fact(fact)) for _, fact in scan.facts):
-        query = _with_zones_of(EVENTS, query, zone_edges)
+    needs_edges = any(any(local_windows_of_fact(fact)) for _, fact in scan.facts)
+    needs_offsets = any(fact.has_days_of_contacts for _, fact in scan.facts)
+    if needs_edges or needs_offsets:
+        query = _with_contacts_of(EVENTS, query)
+    if zone_edges is not None and needs_edges:
+        query = _with_zone_edges(query, zone_edges)
+    if zone_offsets is not None and needs_offsets:
+        query = _with_zone_offsets(query, zone_offsets)
     query = query.where(*where).group_by(column("contact_id", EVENTS))
     columns = Columns(FACTS, windows, {fact: name for name, fact in scan.facts})
     sets = [_set_column(item, columns) for item in scan.conditions]
     found = exp.select(column("contact_id", FACTS), *sets).from_(table(FACTS)).with_(FACTS, as_=query)
     if zone_edges is not None and any(_looks_at_zones(item) for item in scan.conditions):
-        found = _with_zones_of(FACTS, found, zone_edges)
+        found = _with_zone_edges(_with_contacts_of(FACTS, found), zone_edges)
     return found
 
 
@@ -106,15 +120,26 @@ def _set_column(item: Condition, columns: Columns) -> exp.Alias:
     return named(negated(holds) if item.is_negated else holds, item.name)
 
 
-def _with_zones_of(alias: str, query: exp.Select, zone_edges: str) -> exp.Select:
-    """The query with the zone edges of the contacts that a table in it is about."""
+def _with_contacts_of(alias: str, query: exp.Select) -> exp.Select:
+    """The query with the contacts that a table in it is about."""
     same_contact = exp.EQ(this=column("contact_id", CONTACTS), expression=column("contact_id", alias))
-    return _with_zone_edges(query.join(table("contacts", CONTACTS), on=same_contact), zone_edges)
+    return query.join(table("contacts", CONTACTS), on=same_contact)
 
 
 def _with_zone_edges(query: exp.Select, zone_edges: str) -> exp.Select:
     same_zone = exp.EQ(this=column("zone_id", ZONE_EDGES), expression=column("zone_id", CONTACTS))
     return query.join(table(zone_edges, ZONE_EDGES), on=same_zone)
+
+
+def _with_zone_offsets(query: exp.Select, zone_offsets: str) -> exp.Select:
+    """The query with the offset that the zone of a contact had when an event occurred: one row for each event."""
+    at, start, end = column("occurred_at", EVENTS), column("start_at", ZONE_OFFSETS), column("end_at", ZONE_OFFSETS)
+    is_stretch = [
+        exp.EQ(this=column("zone_id", ZONE_OFFSETS), expression=column("zone_id", CONTACTS)),
+        any_of([is_null(start), exp.GTE(this=at, expression=start.copy())]),
+        any_of([is_null(end), exp.LT(this=at.copy(), expression=end.copy())]),
+    ]
+    return query.join(table(zone_offsets, ZONE_OFFSETS), on=all_of(is_stretch))
 
 
 def _source(scan: EventScan, as_of_end: Window) -> exp.Table | exp.Subquery:
@@ -213,6 +238,8 @@ def _measured(fact: Fact, conditions: list[exp.Expr]) -> exp.Expr:
     match fact.measure:
         case Measure.COUNT:
             aggregate = exp.Count(this=exp.Star())
+        case Measure.DAYS:
+            aggregate = exp.Count(this=exp.Distinct(expressions=[_local_day(fact)]))
         case Measure.EARLIEST:
             aggregate = exp.Min(this=column("occurred_at", EVENTS))
         case Measure.LATEST:
@@ -232,6 +259,27 @@ def _measured(fact: Fact, conditions: list[exp.Expr]) -> exp.Expr:
         case _:
             assert_never(fact.measure)
     return _filtered(aggregate, conditions)
+
+
+def _local_day(fact: Fact) -> exp.Expr:
+    """The local day of an event, in the one zone of a fact or in the contact's."""
+    at = column("occurred_at", EVENTS)
+    if fact.has_days_of_contacts:
+        seconds: exp.Expr = column("offset_seconds", ZONE_OFFSETS)
+    else:
+        ((_, zone_name),) = fact.zones
+        hull = fact.window.hull if isinstance(fact.window, LocalWindow) else fact.window
+        first, *later = day_offsets(zone_name, hull.start_at, hull.end_at)
+        seconds = integer(first.seconds)
+        if later:
+            latest_first = [exp.If(this=_since(at, item), true=integer(item.seconds)) for item in reversed(later)]
+            seconds = exp.Case(ifs=latest_first, default=seconds)
+    return exp.cast(exp.Add(this=at.copy(), expression=call("to_seconds", seconds)), "date")
+
+
+def _since(at: exp.Expr, stretch: OffsetStretch) -> exp.Expr:
+    assert stretch.start_at is not None
+    return exp.GTE(this=at.copy(), expression=instant(stretch.start_at))
 
 
 def _different(path: tuple[str, ...], conditions: list[exp.Expr]) -> exp.Expr:
@@ -265,6 +313,31 @@ def zone_edges_query(edges: ZoneEdges) -> exp.Select:
     return exp.select(exp.Star()).from_(exp.Values(expressions=rows, alias=alias))
 
 
+def zone_offsets_query(offsets: ZoneOffsets) -> exp.Select:
+    """The query that gives the offsets. Rows: one per zone id and stretch between changes of its clocks."""
+    rows = []
+    for zone_id, zone_name in offsets.zones:
+        stretches = day_offsets(zone_name, offsets.hull.start_at, offsets.hull.end_at)
+        ends = [*(item.start_at for item in stretches[1:]), None]
+        rows += [
+            exp.Tuple(
+                expressions=[
+                    integer(zone_id),
+                    _instant_or_null(stretch.start_at),
+                    _instant_or_null(end_at),
+                    integer(stretch.seconds),
+                ]
+            )
+            for stretch, end_at in zip(stretches, ends, strict=True)
+        ]
+    names = ("zone_id", "start_at", "end_at", "offset_seconds")
+    alias = exp.TableAlias(this=exp.to_identifier("offsets"), columns=[exp.to_identifier(name) for name in names])
+    return exp.select(exp.Star()).from_(exp.Values(expressions=rows, alias=alias))
+
+
 def _edge(window: Window, side: str) -> exp.Expr:
-    at = window.start_at if side == "start" else window.end_at
+    return _instant_or_null(window.start_at if side == "start" else window.end_at)
+
+
+def _instant_or_null(at: datetime | None) -> exp.Expr:
     return exp.cast(exp.Null(), "timestamp") if at is None else instant(at)

@@ -14,10 +14,11 @@ from engine.compile.scans import (
     profile_scan_query,
     subscription_scan_query,
     zone_edges_query,
+    zone_offsets_query,
 )
 from engine.compile.sql import table
 from engine.compile.words import condition_in_words, fact_in_words, scan_in_words
-from engine.plan.nodes import EventScan, IdentityScan, Plan, ProfileScan, Scan, SubscriptionScan, ZoneEdges
+from engine.plan.nodes import EventScan, IdentityScan, Plan, ProfileScan, Scan, SubscriptionScan, ZoneEdges, ZoneOffsets
 from engine.plan.windows import LocalWindow, Window, just_after
 
 DIALECT = "duckdb"
@@ -47,15 +48,25 @@ class Step:
 
 def zone_edges_step(edges: ZoneEdges) -> Step:
     """The step that makes the table of edges; it comes before every scan."""
+    comment = "Where local days start and end, in UTC, for every time zone that contacts have."
+    return _table_step(edges.name, comment, zone_edges_query(edges))
+
+
+def zone_offsets_step(offsets: ZoneOffsets) -> Step:
+    """The step that makes the table of offsets; it comes before every scan."""
+    comment = "What to add to UTC to find the local day, for every time zone that contacts have."
+    return _table_step(offsets.name, comment, zone_offsets_query(offsets))
+
+
+def _table_step(name: str, comment: str, query: exp.Select) -> Step:
     create = exp.Create(
-        this=table(edges.name),
+        this=table(name),
         kind="TABLE",
         replace=True,
-        expression=zone_edges_query(edges),
+        expression=query,
         properties=exp.Properties(expressions=[exp.TemporaryProperty()]),
     )
-    comment = "Where local days start and end, in UTC, for every time zone that contacts have."
-    return _step(edges.name, comment, create)
+    return _step(name, comment, create)
 
 
 def scan_step(scan: Scan, plan: Plan) -> Step:
@@ -68,7 +79,10 @@ def scan_step(scan: Scan, plan: Plan) -> Step:
     match scan:
         case EventScan():
             as_of_end = Window(None, just_after(plan.as_of))
-            query = event_scan_query(scan, as_of_end=as_of_end, zone_edges=zone_edges, windows=windows)
+            zone_offsets = None if plan.zone_offsets is None else plan.zone_offsets.name
+            query = event_scan_query(
+                scan, as_of_end=as_of_end, zone_edges=zone_edges, zone_offsets=zone_offsets, windows=windows
+            )
             lines += [f"{name}: {fact_in_words(fact)}" for name, fact in scan.facts]
         case SubscriptionScan():
             query = subscription_scan_query(scan)

@@ -16,6 +16,7 @@ from engine.definition.tree import (
     AnyOf,
     Comparison,
     CountCondition,
+    CountInEachCondition,
     DateIsInAnyOf,
     EventTimeCondition,
     Filter,
@@ -128,6 +129,8 @@ def _verdict_of_condition(node: Node) -> bool | None:
     match node:
         case Filter(test=TimeIsInAnyOf(timeframes) | DateIsInAnyOf(timeframes)):
             return False if all(map(_is_empty, timeframes)) else None
+        case CountInEachCondition():
+            return _within(0.0, inf, _count_range(node))
         case CountCondition():
             most = 0.0 if _is_empty(node.timeframe) else inf
             return _within(0.0, most, _count_range(node))
@@ -152,8 +155,8 @@ def _within(least: float, most: float, wanted: tuple[float, float]) -> bool | No
     return False if most < low or high < least else None
 
 
-def _count_range(node: CountCondition) -> tuple[float, float]:
-    """The numbers of events that a condition wants."""
+def _count_range(node: CountCondition | CountInEachCondition) -> tuple[float, float]:
+    """The numbers that a condition wants."""
     match node.comparison:
         case Comparison.EQUAL:
             return node.count, node.count
@@ -202,11 +205,15 @@ def _contradict(one: Node, other: Node) -> bool:
             ListCondition() as on,
         ):
             return on.list_id == list_id
-        case (CountCondition(), CountCondition()) if (one.events, one.timeframe) == (other.events, other.timeframe):
+        case (CountCondition(), CountCondition()) if _counted(one) == _counted(other):
             (low, high), (other_low, other_high) = _count_range(one), _count_range(other)
             return low > other_high or other_low > high
         case _:
             return False
+
+
+def _counted(node: CountCondition) -> tuple[object, ...]:
+    return node.events, node.timeframe, node.of
 
 
 def _tests_contradict(one: Filter, other: Filter) -> bool:

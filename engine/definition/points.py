@@ -13,8 +13,10 @@ from engine.definition.timeframes import (
     ANYTIME,
     CALENDAR_WINDOWS,
     MONDAY,
+    EachOfTheLast,
     Point,
     Timeframe,
+    Unit,
     after,
     before,
     between,
@@ -50,7 +52,10 @@ WEEKDAYS = {
         ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"), start=MONDAY
     )
 }
-WEEKS = ("this_week", "last_week")
+EACH_OPERATORS = {f"in_each_of_the_last_{unit}": unit for unit in Unit}
+"""Timeframes that are several, each of which must hold; only a count can be asked of them."""
+MOST_STRETCHES = 60
+WEEKS = ("this_week", "last_week", "in_each_of_the_last_calendar_weeks")
 
 
 def iana_zones() -> frozenset[str]:
@@ -139,6 +144,20 @@ def read_first_day(document: Document, operator: str) -> int:
     if operator not in WEEKS:
         raise document.refuse("week_starts_on", f"has no meaning for {operator}: it goes with {one_of(WEEKS)}")
     return WEEKDAYS[document.choice("week_starts_on", tuple(WEEKDAYS))]
+
+
+def read_each_of_the_last(document: Document) -> EachOfTheLast | None:
+    """The stretches of a count that must hold in each of several; None if the timeframe is a single one."""
+    operator = document.choice("timeframe_operator", (*TIMEFRAME_OPERATORS, *EACH_OPERATORS), default="anytime")
+    if operator not in EACH_OPERATORS:
+        return None
+    unit = EACH_OPERATORS[operator]
+    value, path = only_value(document, "timeframe_values", operator=operator)
+    number = int(value) if isinstance(value, str) and re.fullmatch(r"\d{1,9}", value, re.ASCII) else value
+    if isinstance(number, bool) or not isinstance(number, int) or not 2 <= number <= MOST_STRETCHES:
+        words = unit.replace("_", " ")
+        raise DefinitionError(path, f"must be a whole number of {words} from 2 to {MOST_STRETCHES}, got {shown(value)}")
+    return EachOfTheLast(unit, number, read_first_day(document, operator))
 
 
 def read_timeframe(document: Document) -> Timeframe:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from enum import StrEnum
 
 ONE_MICROSECOND = timedelta(microseconds=1)
 
@@ -181,6 +182,44 @@ def more_than_dates_ago(days: int) -> Timeframe:
 
 
 MONDAY = 1
+
+
+class Unit(StrEnum):
+    """What a row of stretches, one after the other, is made of: rolling ones of 24 hours, or those of the calendar."""
+
+    DAYS = "days"
+    WEEKS = "weeks"
+    CALENDAR_WEEKS = "calendar_weeks"
+    CALENDAR_MONTHS = "calendar_months"
+
+
+@dataclass(frozen=True, slots=True)
+class EachOfTheLast:
+    """So many stretches, each as long as its unit, without a gap between them.
+
+    The latest of the rolling ones ends with the evaluation, and the latest of the calendar is the last that is over.
+    """
+
+    unit: Unit
+    number: int
+    first_day: int = MONDAY
+
+    @property
+    def timeframes(self) -> tuple[Timeframe, ...]:
+        """The stretches, latest first."""
+        return tuple(Timeframe(self._edge(place), self._edge(place - 1)) for place in range(1, self.number + 1))
+
+    def _edge(self, ago: int) -> Edge:
+        match self.unit:
+            case Unit.DAYS:
+                return DaysAgo(ago) if ago else Now()
+            case Unit.WEEKS:
+                return DaysAgo(7 * ago) if ago else Now()
+            case Unit.CALENDAR_WEEKS:
+                return WeekStart(-ago, self.first_day)
+            case Unit.CALENDAR_MONTHS:
+                return MonthStart(-ago)
+
 
 CALENDAR_WINDOWS = {
     "today": ("day", 0),

@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from engine.definition.fields import FieldType
-from engine.definition.timeframes import Timeframe
+from engine.definition.timeframes import EachOfTheLast, Timeframe
 
 CONTACT_TIMEZONE = "contact"
 """In place of a zone: each contact's own."""
@@ -227,14 +227,41 @@ class SelectedEvents:
     event_filter: Node | None
 
 
+class CountOf(StrEnum):
+    """What is counted: the events, or the local days on which there are any."""
+
+    EVENTS = "events"
+    DAYS = "days"
+
+
 @dataclass(frozen=True, slots=True)
 class CountCondition:
-    """How many events of a kind a contact has in a timeframe, never later than the evaluation."""
+    """How many events of a kind a contact has in a timeframe, or on how many days; never later than the evaluation."""
 
     events: SelectedEvents
     timeframe: Timeframe
     comparison: Comparison
     count: int
+    of: CountOf = CountOf.EVENTS
+
+
+@dataclass(frozen=True, slots=True)
+class CountInEachCondition:
+    """The same count in each of several stretches of time."""
+
+    events: SelectedEvents
+    each: EachOfTheLast
+    comparison: Comparison
+    count: int
+    of: CountOf = CountOf.EVENTS
+
+    @property
+    def counts(self) -> tuple[CountCondition, ...]:
+        """The conditions that must all hold, for the latest stretch first."""
+        return tuple(
+            CountCondition(self.events, timeframe, self.comparison, self.count, self.of)
+            for timeframe in self.each.timeframes
+        )
 
 
 class Which(StrEnum):
@@ -315,6 +342,7 @@ Node = (
     | IdentityCondition
     | SegmentCondition
     | CountCondition
+    | CountInEachCondition
     | EventTimeCondition
     | PropertyCondition
     | GoalCondition

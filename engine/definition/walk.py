@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.definition.tree import AllOf, AnyOf, CountCondition, EventTimeCondition, Node, Not, PropertyCondition
+from engine.definition.tree import (
+    AllOf,
+    AnyOf,
+    CountCondition,
+    CountInEachCondition,
+    EventTimeCondition,
+    Node,
+    Not,
+    PropertyCondition,
+)
 
 
 def walk(node: Node) -> Iterator[Node]:
@@ -16,7 +25,7 @@ def walk(node: Node) -> Iterator[Node]:
                 yield from walk(child)
         case Not():
             yield from walk(node.node)
-        case CountCondition() | EventTimeCondition() | PropertyCondition():
+        case CountCondition() | CountInEachCondition() | EventTimeCondition() | PropertyCondition():
             if node.events.event_filter is not None:
                 yield from walk(node.events.event_filter)
         case _:

@@ -12,13 +12,13 @@ from typing import TypeVar
 
 import duckdb
 
-from engine.compile import Step, scan_step, zone_edges_step
+from engine.compile import Step, scan_step, zone_edges_step, zone_offsets_step
 from engine.definition import Segment
 from engine.errors import InvalidPlanError, StepFailedError
 from engine.execute.contact_set import ContactSet
 from engine.execute.evaluation import Evaluation, StepTime
 from engine.plan import Catalog, Plan, build_plan
-from engine.plan.expressions import leaves, local_windows_of
+from engine.plan.expressions import facts_of, leaves, local_windows_of
 from engine.plan.nodes import Complement, Condition, Every, Expression, IsIn, IsMember, Never, Scan, Some
 from engine.plan.split import scan_of_one_condition
 from engine.storage import Store
@@ -89,6 +89,8 @@ class _Run:
         """Fill `sets`, and `failed` for conditions that cannot be computed."""
         if self.plan.zone_edges is not None:
             self._timed(zone_edges_step(self.plan.zone_edges), self.cursor.execute, self._readers_of_local_windows())
+        if self.plan.zone_offsets is not None:
+            self._timed(zone_offsets_step(self.plan.zone_offsets), self.cursor.execute, self._readers_of_local_days())
         for scan in self.plan.scans:
             try:
                 self._scan(scan)
@@ -133,6 +135,13 @@ class _Run:
     def _readers_of_local_windows(self) -> tuple[str, ...]:
         conditions = (item for scan in self.plan.scans for item in scan.conditions)
         return self._readers_of(item for item in conditions if any(local_windows_of(item.leaf)))
+
+    def _readers_of_local_days(self) -> tuple[str, ...]:
+        conditions = (item for scan in self.plan.scans for item in scan.conditions)
+        facts_of_each = ((item, facts_of(item.leaf)) for item in conditions)
+        return self._readers_of(
+            item for item, facts in facts_of_each if any(fact.has_days_of_contacts for fact in facts)
+        )
 
     def members(self, expression: Expression) -> ContactSet:
         """The contacts for which an expression over sets is true, perhaps with ids that no contact has."""

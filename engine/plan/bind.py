@@ -18,6 +18,8 @@ from engine.definition.tree import (
     AnyOf,
     BooleanIsAnyOf,
     CountCondition,
+    CountInEachCondition,
+    CountOf,
     DateIsInAnyOf,
     EventTimeCondition,
     Filter,
@@ -122,6 +124,8 @@ class _Binder:
                 return HasAnyTag(node.tags)
             case CountCondition():
                 return self._count_test(node)
+            case CountInEachCondition():
+                return Every(tuple(self._count_test(count) for count in node.counts))
             case EventTimeCondition():
                 return self._event_time_test(node)
             case PropertyCondition():
@@ -151,7 +155,11 @@ class _Binder:
         return IsOnList(node.list_id, node.status)
 
     def _count_test(self, node: CountCondition) -> Expression:
-        fact = Fact(self._events(node.events), self._event_window(node.timeframe), Measure.COUNT)
+        events, window = self._events(node.events), self._event_window(node.timeframe)
+        if node.of is CountOf.DAYS:
+            fact = Fact(events, window, Measure.DAYS, zones=tuple(sorted(self._zones().items())))
+        else:
+            fact = Fact(events, window, Measure.COUNT)
         return CountIs(fact, node.comparison, node.count)
 
     def _event_time_test(self, node: EventTimeCondition) -> Expression:

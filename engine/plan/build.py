@@ -41,6 +41,7 @@ from engine.plan.nodes import (
     SubscriptionScan,
     ValueTest,
     ZoneEdges,
+    ZoneOffsets,
 )
 from engine.plan.presence import read_presence_from_latest
 from engine.plan.windows import LocalWindow, Window
@@ -68,6 +69,7 @@ def build_plan(
     return Plan(
         as_of=as_of,
         zone_edges=_zone_edges(conditions),
+        zone_offsets=_zone_offsets(conditions),
         scans=tuple(_scans(tuple(conditions.values()))),
         memberships=tuple(
             Membership(segment.id, _over_sets(expression, conditions))
@@ -129,7 +131,7 @@ def _event_scans(conditions: Sequence[Condition]) -> Iterator[EventScan]:
     by_source: dict[tuple[Events, bool], list[Condition]] = {}
     for condition in conditions:
         for fact in facts_of(condition.leaf)[:1]:  # all facts of one condition are about the same events
-            is_local = any(local_windows_of_fact(fact))
+            is_local = any(local_windows_of_fact(fact)) or fact.has_days_of_contacts
             by_source.setdefault((_source(fact.events), is_local), []).append(condition)
     number = 0
     for (events, _), of_source in by_source.items():
@@ -212,3 +214,11 @@ def _zone_edges(conditions: Iterable[Expression]) -> ZoneEdges | None:
     windows = dict.fromkeys(window for leaf in conditions for window in local_windows_of(leaf))
     columns = tuple((f"window_{number}", window) for number, window in enumerate(windows, start=1))
     return ZoneEdges("zone_edges", columns) if columns else None
+
+
+def _zone_offsets(conditions: Iterable[Expression]) -> ZoneOffsets | None:
+    facts = [fact for leaf in conditions for fact in facts_of(leaf) if fact.has_days_of_contacts]
+    if not facts:
+        return None
+    hull = _hull([fact.window.hull if isinstance(fact.window, LocalWindow) else fact.window for fact in facts])
+    return ZoneOffsets("zone_offsets", hull, facts[0].zones)

@@ -213,6 +213,7 @@ class Measure(StrEnum):
     """What a fact says about a contact's events."""
 
     COUNT = "number"
+    DAYS = "number of local days"
     EARLIEST = "earliest"
     LATEST = "latest"
     SUM = "sum of the values"
@@ -226,7 +227,8 @@ class Measure(StrEnum):
 class Fact:
     """One column per contact: a measure over its events in a window.
 
-    The values are those at a path of the properties, if one is given, else those of the goals.
+    The values are those at a path of the properties, if one is given, else those of the goals. Local days are those of
+    `zones`: zone names by zone id, or a single one for all contacts.
     Rows: none for a contact without such events; it reads as 0 for counts and sums, else as missing.
     Equal facts of different segments are one fact.
     """
@@ -235,12 +237,20 @@ class Fact:
     window: AnyWindow
     measure: Measure
     path: tuple[str, ...] | None = None
+    zones: tuple[tuple[int, str], ...] = ()
 
     def __post_init__(self) -> None:
-        needs_values = self.measure not in (Measure.COUNT, Measure.EARLIEST, Measure.LATEST)
+        needs_values = self.measure not in (Measure.COUNT, Measure.DAYS, Measure.EARLIEST, Measure.LATEST)
         has_values = self.path is not None or isinstance(self.events, GoalEvents)
         if needs_values and not has_values:
             raise InvalidPlanError("measure", f"{self.measure} needs goal events or a path, got {self.events}")
+        if (self.measure is Measure.DAYS) != bool(self.zones):
+            raise InvalidPlanError("zones", f"go with {Measure.DAYS} only, got {self.measure}")
+
+    @property
+    def has_days_of_contacts(self) -> bool:
+        """Whether the local days are not the same for all contacts."""
+        return len(self.zones) > 1
 
 
 # --- scans and the plan -----------------------------------------------------------------------------------------------
@@ -323,6 +333,19 @@ class ZoneEdges:
 
 
 @dataclass(frozen=True, slots=True)
+class ZoneOffsets:
+    """What to add to instants of `hull` to find their local days, in every time zone of the contacts.
+
+    Rows: one per zone id and stretch between changes of its clocks. Columns: zone_id, start_at, end_at (UTC; NULL is
+    open), offset_seconds.
+    """
+
+    name: str
+    hull: Window
+    zones: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Membership:
     """Which contacts a segment holds: an expression over the sets of conditions."""
 
@@ -332,12 +355,13 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that one evaluation at `as_of` does, in order: edges, scans, then the memberships from their sets.
+    """Everything that one evaluation at `as_of` does, in order: zones, scans, then the memberships from their sets.
 
     Memberships that others name come before those.
     """
 
     as_of: datetime
     zone_edges: ZoneEdges | None
+    zone_offsets: ZoneOffsets | None
     scans: tuple[Scan, ...]
     memberships: tuple[Membership, ...]

@@ -10,6 +10,8 @@ from engine.definition.tree import (
     AnyOf,
     Comparison,
     CountCondition,
+    CountInEachCondition,
+    CountOf,
     EventTimeCondition,
     Filter,
     GoalCondition,
@@ -26,7 +28,7 @@ from engine.definition.tree import (
 )
 from engine.definition.vocabulary import CUSTOM_EVENT_PREFIX
 from engine.definition.words.texts import any_of, counted, number_text, quoted
-from engine.definition.words.timeframes import timeframe_words
+from engine.definition.words.timeframes import each_words, timeframe_words
 from engine.definition.words.values import AMOUNTS, path_words, subject_words, test_words
 
 LONGEST_SENTENCE = 100
@@ -89,7 +91,7 @@ def condition_words(node: Node, *, is_negated: bool = False, of_event: bool = Fa
             return f"{'does not have' if is_negated else 'has'} {identity}"
         case SegmentCondition():
             return f"is {'not ' if is_negated else ''}in the segment {quoted(node.segment_id)}"
-        case CountCondition():
+        case CountCondition() | CountInEachCondition():
             return _count_words(node, is_negated=is_negated)
         case EventTimeCondition():
             return _event_time_words(node, is_negated=is_negated)
@@ -153,16 +155,21 @@ def _outline(node: Node, indent: str) -> list[str]:
 # --- events and goals -------------------------------------------------------------------------------------------------
 
 
-def _count_words(node: CountCondition, *, is_negated: bool) -> str:
+def _count_words(node: CountCondition | CountInEachCondition, *, is_negated: bool) -> str:
     verb, noun, details = _event_words(node.events)
-    rest = details + _spaced(timeframe_words(node.timeframe))
-    one = f"{verb} {_article(noun)} {noun}{rest}"
-    if (node.comparison, node.count) == (Comparison.AT_LEAST, 1):
-        return f"never {one}" if is_negated else one
-    if (node.comparison, node.count) in ((Comparison.EQUAL, 0), (Comparison.AT_MOST, 0)):
-        return one if is_negated else f"never {one}"
-    exactly = "exactly " if node.comparison is Comparison.EQUAL else AMOUNTS[node.comparison]
-    return f"{'not ' if is_negated else ''}{verb} {exactly}{counted(node.count, noun)}{rest}"
+    when = timeframe_words(node.timeframe) if isinstance(node, CountCondition) else each_words(node.each)
+    one = f"{verb} {_article(noun)} {noun}{details}"
+    if isinstance(node, CountCondition):
+        if (node.comparison, node.count) == (Comparison.AT_LEAST, 1):
+            return f"{'never ' if is_negated else ''}{one}{_spaced(when)}"
+        if (node.comparison, node.count) in ((Comparison.EQUAL, 0), (Comparison.AT_MOST, 0)):
+            return f"{'' if is_negated else 'never '}{one}{_spaced(when)}"
+    number = "exactly " if node.comparison is Comparison.EQUAL else AMOUNTS[node.comparison]
+    if node.of is CountOf.DAYS:
+        counts = f"{one} on {number}{counted(node.count, 'different day')}"
+    else:
+        counts = f"{verb} {number}{counted(node.count, noun)}{details}"
+    return f"{'not ' if is_negated else ''}{counts}{_spaced(when)}"
 
 
 def _event_time_words(node: EventTimeCondition, *, is_negated: bool) -> str:

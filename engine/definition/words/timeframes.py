@@ -13,6 +13,7 @@ from engine.definition.timeframes import (
     DaysAgo,
     DaysAhead,
     DayStart,
+    EachOfTheLast,
     Edge,
     Moment,
     Now,
@@ -49,6 +50,12 @@ def timeframe_words(timeframe: Timeframe) -> str:
             return f"in the next {counted(end - 1, 'calendar day')}"
         case _:
             return _between(timeframe)
+
+
+def each_words(each: EachOfTheLast) -> str:
+    """Such as `in each of the last 4 weeks`."""
+    words = f"in each of the last {counted(each.number, each.unit.removesuffix('s').replace('_', ' '))}"
+    return words if each.first_day == MONDAY else f"{words}, from {day_name[each.first_day - 1]}"
 
 
 def _from_monday(timeframe: Timeframe) -> Timeframe:
