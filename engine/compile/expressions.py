@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import assert_never
 
 from sqlglot import exp
 
-from engine.compile.json_values import array_has_number, array_has_text, json_value
+from engine.compile.dialects import Dialect
+from engine.compile.instants import at_or_after, in_window
 from engine.compile.sql import (
     all_of,
     any_of,
-    at_or_after,
-    call,
     column,
-    decimal,
     double,
-    in_window,
     integer,
     is_not_null,
     negated,
     or_false,
     text,
 )
-from engine.definition.fields import CONTACT_FIELDS
+from engine.compile.zones import ZONE_EDGES
+from engine.definition.fields import CONTACT_FIELDS, FieldType
 from engine.definition.tree import (
     EVENT_PROPERTIES,
     ArrayHasAnyOf,
@@ -75,18 +73,16 @@ _COMPARISONS: Mapping[Comparison, type[exp.Binary]] = {
     Comparison.AT_MOST: exp.LTE,
 }
 
-ZONE_EDGES = "z"
-"""The alias under which a query joins the edges of local windows."""
-
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Where an expression finds its values.
+    """Where an expression finds its values, and in which dialect it is said.
 
     `alias` is the table with contact fields, event properties, subscriptions or facts; `facts` names the columns of
     facts in it, and `windows` those of local windows in the zone edges.
     """
 
+    dialect: Dialect
     alias: str
     windows: Mapping[LocalWindow, str]
     facts: Mapping[Fact, str]
@@ -110,8 +106,8 @@ def condition(expression: Expression, columns: Columns) -> exp.Expr:
         case ValueTest():
             return value_test(expression.subject, expression.test, columns)
         case HasAnyTag():
-            tags = exp.Array(expressions=[text(tag) for tag in expression.tags])
-            return or_false(call("list_has_any", column("tags", columns.alias), tags))
+            tags = [text(tag) for tag in expression.tags]
+            return or_false(columns.dialect.has_any(column("tags", columns.alias), tags))
         case HasIdentity():
             return exp.true()  # of the rows of its scan
         case IsIn() | IsMember():
@@ -127,7 +123,7 @@ def condition(expression: Expression, columns: Columns) -> exp.Expr:
             latest = columns.fact(expression.fact)
             if expression.start_at is None:
                 return is_not_null(latest)
-            return or_false(at_or_after(latest, expression.start_at))
+            return or_false(at_or_after(latest, expression.start_at, columns.dialect))
         case EventTimeIsIn():
             return or_false(_window_test(columns.fact(expression.fact), expression.window, columns))
         case MeasureIsWithin():
@@ -143,33 +139,33 @@ def condition(expression: Expression, columns: Columns) -> exp.Expr:
 
 def _measure_test(test: MeasureIsWithin, columns: Columns) -> exp.Expr:
     if test.fact.measure in (Measure.COUNT, Measure.DISTINCT_COUNT):
-        return _between(columns.fact(test.fact), test.low, test.high)
+        return _between(columns.fact(test.fact), test.low, test.high, columns.dialect)
     if test.fact.measure is Measure.SUM:
         # The sum of no value is NULL in SQL, and 0 here.
         sum_or_zero = exp.Coalesce(this=columns.fact(test.fact), expressions=[integer(0)])
-        return _between(sum_or_zero, test.low, test.high)
-    return or_false(_between(columns.fact(test.fact), test.low, test.high))
+        return _between(sum_or_zero, test.low, test.high, columns.dialect)
+    return or_false(_between(columns.fact(test.fact), test.low, test.high, columns.dialect))
 
 
-def _between(value: exp.Expr, low: Decimal | None, high: Decimal | None) -> exp.Expr:
+def _between(value: exp.Expr, low: Decimal | None, high: Decimal | None, dialect: Dialect) -> exp.Expr:
     if low is not None and low == high:
-        return exp.EQ(this=value, expression=decimal(low))
+        return exp.EQ(this=value, expression=dialect.decimal(low))
     conditions: list[exp.Expr] = []
     if low is not None:
-        conditions.append(exp.GTE(this=value.copy(), expression=decimal(low)))
+        conditions.append(exp.GTE(this=value.copy(), expression=dialect.decimal(low)))
     if high is not None:
-        conditions.append(exp.LTE(this=value.copy(), expression=decimal(high)))
+        conditions.append(exp.LTE(this=value.copy(), expression=dialect.decimal(high)))
     return all_of(conditions)
 
 
 def _average_test(test: AverageIsWithin, columns: Columns) -> exp.Expr:
     """low <= total / count <= high as low * count <= total <= high * count: exact, for a decimal has no thirds."""
     total = columns.fact(test.total)
-    count = exp.cast(columns.fact(test.count), exp.DataType.build("DECIMAL(9, 0)"))
+    count = columns.dialect.exact_count(columns.fact(test.count))
     conditions: list[exp.Expr] = [exp.GT(this=count.copy(), expression=integer(0))]
     for bound, compare in ((test.low, exp.GTE), (test.high, exp.LTE)):
         if bound is not None:
-            product = exp.Mul(this=decimal(bound), expression=count.copy())
+            product = exp.Mul(this=columns.dialect.decimal(bound), expression=count.copy())
             conditions.append(compare(this=total.copy(), expression=product))
     return or_false(all_of(conditions))
 
@@ -182,20 +178,21 @@ def value_test(subject: Subject, test: PlacedTest, columns: Columns) -> exp.Expr
     is_ours = subject.field_name in CONTACT_FIELDS or subject.field_name == EVENT_PROPERTIES
     value: exp.Expr = column(subject.field_name, columns.alias, quoted=not is_ours)
     if subject.is_json:
-        value = json_value(value, subject.path, subject.type)
+        value = columns.dialect.json_value(value, subject.path, subject.type)
     match test:
         case IsSet():
             return is_not_null(value)
         case TextIsAnyOf():
             return or_false(_is_any_of(value, [text(item) for item in test.texts]))
         case TextContainsAnyOf():
-            return _folded_test("contains", value, test.folded_texts)
+            return _folded_test(columns.dialect.contains, value, test.folded_texts, columns)
         case TextStartsWithAnyOf():
-            return _folded_test("starts_with", value, test.folded_texts)
+            return _folded_test(columns.dialect.starts_with, value, test.folded_texts, columns)
         case TextEndsWithAnyOf():
-            return _folded_test("ends_with", value, test.folded_texts)
+            return _folded_test(columns.dialect.ends_with, value, test.folded_texts, columns)
         case TextCompares():
-            return or_false(_COMPARISONS[test.comparison](this=value, expression=text(test.text)))
+            sortable = columns.dialect.sortable(value)
+            return or_false(_COMPARISONS[test.comparison](this=sortable, expression=text(test.text)))
         case NumberIsAnyOf():
             return or_false(_is_any_of(value, [double(item) for item in test.numbers]))
         case NumberCompares():
@@ -203,19 +200,26 @@ def value_test(subject: Subject, test: PlacedTest, columns: Columns) -> exp.Expr
         case NumberIsBetween():
             return or_false(exp.Between(this=value, low=double(test.low), high=double(test.high)))
         case IsInWindows():
+            if subject.type is FieldType.DATE:
+                value = columns.dialect.midnight(value)
             return or_false(any_of([_window_test(value, window, columns) for window in test.windows]))
         case BooleanIsAnyOf():
             return _boolean_test(value, test)
         case ArrayHasAnyOf():
-            return or_false(_array_test(value, test))
+            return or_false(_array_test(value, test, columns.dialect))
         case _:
             assert_never(test)
 
 
-def _folded_test(function: str, value: exp.Expr, folded_texts: tuple[str, ...]) -> exp.Expr:
-    """Whether a function of two texts is true for the value in lower case and one of the texts."""
-    folded = call("lower", value)
-    return or_false(any_of([call(function, folded.copy(), text(item)) for item in folded_texts]))
+def _folded_test(
+    relation: Callable[[exp.Expr, exp.Expr], exp.Expr],
+    value: exp.Expr,
+    folded_texts: tuple[str, ...],
+    columns: Columns,
+) -> exp.Expr:
+    """Whether a relation of two texts holds for the value in lower case and one of the texts."""
+    folded = columns.dialect.folded(value)
+    return or_false(any_of([relation(folded.copy(), text(item)) for item in folded_texts]))
 
 
 def _is_any_of(value: exp.Expr, items: list[exp.Expr]) -> exp.Expr:
@@ -229,28 +233,28 @@ def _boolean_test(value: exp.Expr, test: BooleanIsAnyOf) -> exp.Expr:
 
 
 def _window_test(value: exp.Expr, window: AnyWindow, columns: Columns) -> exp.Expr:
-    conditions = window_conditions(value, window, columns.windows)
+    conditions = window_conditions(value, window, columns)
     return all_of(conditions) if conditions else is_not_null(value)
 
 
-def window_conditions(value: exp.Expr, window: AnyWindow, windows: Mapping[LocalWindow, str]) -> list[exp.Expr]:
+def window_conditions(value: exp.Expr, window: AnyWindow, columns: Columns) -> list[exp.Expr]:
     """The conditions that an instant lies in a window; those of a local one read the joined zone edges."""
     if not isinstance(window, LocalWindow):
-        return in_window(value, window)
+        return in_window(value, window, columns.dialect)
     conditions: list[exp.Expr] = []
     if window.hull.start_at is not None:
-        start = column(f"{windows[window]}_start", ZONE_EDGES)
+        start = column(f"{columns.windows[window]}_start", ZONE_EDGES)
         conditions.append(exp.GTE(this=value.copy(), expression=start))
     if window.hull.end_at is not None:
-        end = column(f"{windows[window]}_end", ZONE_EDGES)
+        end = column(f"{columns.windows[window]}_end", ZONE_EDGES)
         conditions.append(exp.LT(this=value.copy(), expression=end))
     return conditions
 
 
-def _array_test(value: exp.Expr, test: ArrayHasAnyOf) -> exp.Expr:
+def _array_test(value: exp.Expr, test: ArrayHasAnyOf, dialect: Dialect) -> exp.Expr:
     conditions = []
     if test.texts:
-        conditions.append(or_false(array_has_text(value, test.texts)))
+        conditions.append(or_false(dialect.array_has_text(value, test.texts)))
     if test.numbers:
-        conditions.append(or_false(array_has_number(value, test.numbers)))
+        conditions.append(or_false(dialect.array_has_number(value, test.numbers)))
     return any_of(conditions)

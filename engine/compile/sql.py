@@ -7,13 +7,8 @@ take and return fresh nodes only.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from decimal import Decimal
 
 from sqlglot import exp
-
-from engine.definition.timeframes import ONE_MICROSECOND
-from engine.plan.windows import Window
 
 MAX_EXACT_INTEGER = 2**53
 
@@ -59,21 +54,6 @@ def double(value: float) -> exp.Expr:
     return exp.cast(text(repr(value)), "double")
 
 
-def decimal(value: Decimal) -> exp.Expr:
-    """An exact decimal numeral."""
-    digits = exp.Literal.number(f"{abs(value):f}")
-    return exp.Neg(this=digits) if value < 0 else digits
-
-
-def instant(at: datetime) -> exp.Expr:
-    """A UTC TIMESTAMP."""
-    return _timestamp(at.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" "))
-
-
-def _timestamp(utc: str) -> exp.Expr:
-    return exp.cast(text(utc), "timestamp")
-
-
 def all_of(conditions: Sequence[exp.Expr]) -> exp.Expr:
     """AND; TRUE for no condition."""
     if not conditions:
@@ -106,32 +86,3 @@ def is_null(value: exp.Expr) -> exp.Expr:
 def is_not_null(value: exp.Expr) -> exp.Expr:
     """IS NOT NULL."""
     return exp.Not(this=is_null(value))
-
-
-def in_window(value: exp.Expr, window: Window) -> list[exp.Expr]:
-    """The conditions that the instant lies in the window; none for an open one."""
-    conditions: list[exp.Expr] = []
-    if window.start_at is not None:
-        conditions.append(at_or_after(value.copy(), window.start_at))
-    if window.end_at is not None:
-        conditions.append(before(value.copy(), window.end_at))
-    return conditions
-
-
-def at_or_after(value: exp.Expr, at: datetime) -> exp.Expr:
-    """value >= at, written as value > the round second just before, where that is shorter to read."""
-    bound, is_before = rounded(at)
-    return (exp.GT if is_before else exp.GTE)(this=value, expression=_timestamp(bound))
-
-
-def before(value: exp.Expr, at: datetime) -> exp.Expr:
-    """value < at, written as value <= the round second just before, where that is shorter to read."""
-    bound, is_before = rounded(at)
-    return (exp.LTE if is_before else exp.LT)(this=value, expression=_timestamp(bound))
-
-
-def rounded(at: datetime) -> tuple[str, bool]:
-    """An edge as UTC text: the whole second one microsecond before it, with True, or the edge itself."""
-    is_before = at.microsecond == 1
-    edge = at - ONE_MICROSECOND if is_before else at
-    return edge.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" "), is_before

@@ -8,20 +8,18 @@ from typing import assert_never
 
 from sqlglot import exp
 
+from engine.compile.dialects import DUCKDB, Dialect
 from engine.compile.scans import (
     event_scan_query,
     identity_scan_query,
     profile_scan_query,
     subscription_scan_query,
-    zone_edges_query,
-    zone_offsets_query,
 )
 from engine.compile.sql import table
 from engine.compile.words import condition_in_words, fact_in_words, scan_in_words
+from engine.compile.zones import zone_edges_query, zone_offsets_query
 from engine.plan.nodes import EventScan, IdentityScan, Plan, ProfileScan, Scan, SubscriptionScan, ZoneEdges, ZoneOffsets
 from engine.plan.windows import LocalWindow, Window, just_after
-
-DIALECT = "duckdb"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +45,15 @@ class Step:
 
 
 def zone_edges_step(edges: ZoneEdges) -> Step:
-    """The step that makes the table of edges; it comes before every scan."""
+    """The step that makes the table of edges, in DuckDB; it comes before every scan."""
     comment = "Where local days start and end, in UTC, for every time zone that contacts have."
-    return _table_step(edges.name, comment, zone_edges_query(edges))
+    return _table_step(edges.name, comment, zone_edges_query(edges, DUCKDB))
 
 
 def zone_offsets_step(offsets: ZoneOffsets) -> Step:
-    """The step that makes the table of offsets; it comes before every scan."""
+    """The step that makes the table of offsets, in DuckDB; it comes before every scan."""
     comment = "What to add to UTC to find the local day, for every time zone that contacts have."
-    return _table_step(offsets.name, comment, zone_offsets_query(offsets))
+    return _table_step(offsets.name, comment, zone_offsets_query(offsets, DUCKDB))
 
 
 def _table_step(name: str, comment: str, query: exp.Select) -> Step:
@@ -66,10 +64,10 @@ def _table_step(name: str, comment: str, query: exp.Select) -> Step:
         expression=query,
         properties=exp.Properties(expressions=[exp.TemporaryProperty()]),
     )
-    return _step(name, comment, create)
+    return _step(name, comment, create, DUCKDB)
 
 
-def scan_step(scan: Scan, plan: Plan) -> Step:
+def scan_step(scan: Scan, plan: Plan, dialect: Dialect = DUCKDB) -> Step:
     """The step of one scan of the plan."""
     zone_edges = None if plan.zone_edges is None else plan.zone_edges.name
     windows: Mapping[LocalWindow, str] = (
@@ -79,21 +77,25 @@ def scan_step(scan: Scan, plan: Plan) -> Step:
     match scan:
         case EventScan():
             as_of_end = Window(None, just_after(plan.as_of))
-            zone_offsets = None if plan.zone_offsets is None else plan.zone_offsets.name
             query = event_scan_query(
-                scan, as_of_end=as_of_end, zone_edges=zone_edges, zone_offsets=zone_offsets, windows=windows
+                scan,
+                dialect,
+                as_of_end=as_of_end,
+                zone_edges=zone_edges,
+                zone_offsets=None if plan.zone_offsets is None else plan.zone_offsets.name,
+                windows=windows,
             )
             lines += [f"{name}: {fact_in_words(fact)}" for name, fact in scan.facts]
         case SubscriptionScan():
-            query = subscription_scan_query(scan)
+            query = subscription_scan_query(scan, dialect)
         case IdentityScan():
-            query = identity_scan_query(scan)
+            query = identity_scan_query(scan, dialect)
         case ProfileScan():
-            query = profile_scan_query(scan, zone_edges=zone_edges, windows=windows)
+            query = profile_scan_query(scan, dialect, zone_edges=zone_edges, windows=windows)
         case _:
             assert_never(scan)
     names = tuple(condition.name for condition in scan.conditions)
-    return _step(scan.name, "\n".join(lines), query, names)
+    return _step(scan.name, "\n".join(lines), query, dialect, names)
 
 
 def memberships_in_words(plan: Plan) -> str:
@@ -101,9 +103,9 @@ def memberships_in_words(plan: Plan) -> str:
     return "".join(f"{item.segment_id} = {condition_in_words(item.expression)}\n" for item in plan.memberships)
 
 
-def _step(name: str, comment: str, tree: exp.Expr, conditions: tuple[str, ...] = ()) -> Step:
+def _step(name: str, comment: str, tree: exp.Expr, dialect: Dialect, conditions: tuple[str, ...] = ()) -> Step:
     # sqlglot's pretty printer puts this in place of newlines inside literals, and then newlines in place of all of it:
     # what runs is never pretty-printed, and nothing is that holds the word.
-    sql = tree.sql(dialect=DIALECT)
-    pretty = sql if "__SQLGLOT__" in sql else tree.sql(dialect=DIALECT, pretty=True)
+    sql = dialect.sql(tree)
+    pretty = sql if "__SQLGLOT__" in sql else dialect.sql(tree, pretty=True)
     return Step(name, comment, sql, pretty, conditions)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from engine.compile.sql import rounded
+from engine.compile.dialects.dialect import utc_text
+from engine.compile.instants import rounded
 from engine.errors import InvalidPlanError
 from engine.plan.nodes import (
     Complement,
@@ -90,8 +91,8 @@ def _stretch(window: Window) -> str:
     sides = []
     if window.start_at is not None:
         at, excluded = rounded(window.start_at)
-        sides.append(f"{'after' if excluded else 'from'} {at}")
+        sides.append(f"{'after' if excluded else 'from'} {utc_text(at)}")
     if window.end_at is not None:
         at, included = rounded(window.end_at)
-        sides.append(f"{'up to' if included else 'before'} {at}")
+        sides.append(f"{'up to' if included else 'before'} {utc_text(at)}")
     return " ".join(sides) or "at any time"

@@ -1,0 +1,150 @@
+"""DuckDB: the embedded engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from sqlglot import exp
+
+from engine.compile.dialects.dialect import Dialect
+from engine.compile.sql import call, double, text
+from engine.definition.fields import FieldType
+from engine.definition.vocabulary import GOAL_VALUE_DECIMALS, MAX_GOAL_VALUE
+from engine.plan.zones import EARLIEST_AT, LATEST_AT
+
+_NUMBER_TYPES = ("BIGINT", "UBIGINT", "HUGEINT", "UHUGEINT", "DOUBLE")
+_DATE_PATTERN = r"(000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})-[0-9]{2}-[0-9]{2}"
+_INSTANT_PATTERN = (
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?"
+    r"([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+)
+
+
+class DuckDb(Dialect):
+    """DuckDB 2."""
+
+    name = "duckdb"
+
+    def day_after(self, at: exp.Expr, seconds: exp.Expr) -> exp.Expr:
+        """The day of the instant that lies so many seconds after another one."""
+        return exp.cast(exp.Add(this=at.copy(), expression=call("to_seconds", seconds)), "date")
+
+    def folded(self, value: exp.Expr) -> exp.Expr:
+        """`lower` maps every code point to one, in no locale."""
+        return call("lower", value)
+
+    def contains(self, value: exp.Expr, part: exp.Expr) -> exp.Expr:
+        """Whether a text holds another one."""
+        return call("contains", value, part)
+
+    def starts_with(self, value: exp.Expr, part: exp.Expr) -> exp.Expr:
+        """Whether a text begins with another one."""
+        return call("starts_with", value, part)
+
+    def ends_with(self, value: exp.Expr, part: exp.Expr) -> exp.Expr:
+        """Whether a text ends with another one."""
+        return call("ends_with", value, part)
+
+    def has_any(self, array: exp.Expr, texts: Sequence[exp.Expr]) -> exp.Expr:
+        """Whether one of the texts is an element of an array of texts."""
+        return call("list_has_any", array, exp.Array(expressions=list(texts)))
+
+    def json_value(self, document: exp.Expr, path: Sequence[str], as_type: FieldType) -> exp.Expr:
+        """The value at the path, in the SQL type of `as_type`; NULL if it is missing or of another type."""
+        pointer = _pointer(path)
+        match as_type:
+            case FieldType.STRING:
+                return _if_type(document, pointer, ("VARCHAR",), _text_at(document, pointer))
+            case FieldType.NUMBER:
+                number = exp.TryCast(this=_text_at(document, pointer), to=exp.DataType.build("double"))
+                return _if_type(document, pointer, _NUMBER_TYPES, number)
+            case FieldType.TIME:
+                return _instant_at(document, pointer)
+            case FieldType.BOOLEAN:
+                is_true = exp.EQ(this=_text_at(document, pointer), expression=text("true"))
+                return _if_type(document, pointer, ("BOOLEAN",), is_true)
+            case FieldType.DATE:
+                return _date_at(document, pointer)
+            case FieldType.JSON:
+                # JSON null is no value: its text is NULL, while the text of any other value is not.
+                is_value = exp.Not(this=exp.Is(this=_text_at(document, pointer), expression=exp.Null()))
+                return exp.Case(ifs=[exp.If(this=is_value, true=_at("json_extract", document, pointer))])
+
+    def json_decimal(self, document: exp.Expr, path: Sequence[str]) -> exp.Expr:
+        """A number at the path, exact and rounded to the decimals of goal values; NULL if missing, or too large."""
+        pointer = _pointer(path)
+        kind = exp.DataType.build(f"DECIMAL(38, {GOAL_VALUE_DECIMALS})")
+        number = exp.TryCast(this=_text_at(document, pointer), to=kind)
+        is_small = exp.LT(this=exp.Abs(this=number), expression=self.decimal(Decimal(MAX_GOAL_VALUE)))
+        small = exp.Case(ifs=[exp.If(this=is_small, true=number.copy())])
+        return _if_type(document, pointer, _NUMBER_TYPES, small)
+
+    def array_has_text(self, array: exp.Expr, texts: Sequence[str]) -> exp.Expr:
+        """Whether one of the texts is an element of the JSON array; NULL for what is no array."""
+        return _any_element(array, FieldType.STRING, [text(value) for value in texts])
+
+    def array_has_number(self, array: exp.Expr, numbers: Sequence[float]) -> exp.Expr:
+        """Whether one of the numbers is an element of the JSON array; NULL for what is no array."""
+        return _any_element(array, FieldType.NUMBER, [double(value) for value in numbers])
+
+
+DUCKDB = DuckDb()
+
+
+def _pointer(path: Sequence[str]) -> str:
+    """A path as JSON pointer: digits index arrays and name keys of objects. Source: RFC 6901."""
+    return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in path)
+
+
+def _any_element(array: exp.Expr, as_type: FieldType, wanted: list[exp.Expr]) -> exp.Expr:
+    elements = exp.TryCast(this=array.copy(), to=exp.DataType.build("JSON[]", dialect="duckdb"))
+    element = exp.to_identifier("element")
+    read = exp.Lambda(this=DUCKDB.json_value(exp.Column(this=element), (), as_type), expressions=[element.copy()])
+    return call("list_has_any", call("list_transform", elements, read), exp.Array(expressions=wanted))
+
+
+def _instant_at(document: exp.Expr, pointer: str) -> exp.Expr:
+    """A text that is an RFC 3339 instant of the years 1 to 9999, as UTC TIMESTAMP.
+
+    The pattern refuses what the cast would accept: no zone, hour 24. Upper case, because the cast knows no `t` or `z`.
+    """
+    matches = call("regexp_full_match", _text_at(document, pointer), text(_INSTANT_PATTERN))
+    is_instant = exp.and_(_is_type(document, pointer, ("VARCHAR",)), matches)
+    is_in_range = exp.Between(
+        this=_utc(document, pointer), low=DUCKDB.instant(EARLIEST_AT), high=DUCKDB.instant(LATEST_AT)
+    )
+    in_range = exp.Case(ifs=[exp.If(this=is_in_range, true=_utc(document, pointer))])
+    return exp.Case(ifs=[exp.If(this=is_instant, true=in_range)])
+
+
+def _date_at(document: exp.Expr, pointer: str) -> exp.Expr:
+    """A text that is a day of the years 1 to 9999, as DATE. The cast would accept other spellings, and year 0."""
+    matches = call("regexp_full_match", _text_at(document, pointer), text(_DATE_PATTERN))
+    is_date = exp.and_(_is_type(document, pointer, ("VARCHAR",)), matches)
+    date = exp.TryCast(this=_text_at(document, pointer), to=exp.DataType.build("date"))
+    return exp.Case(ifs=[exp.If(this=is_date, true=date)])
+
+
+def _utc(document: exp.Expr, pointer: str) -> exp.Expr:
+    aware = exp.TryCast(this=call("upper", _text_at(document, pointer)), to=exp.DataType.build("timestamptz"))
+    return exp.AtTimeZone(this=aware, zone=text("UTC"))
+
+
+def _at(function: str, document: exp.Expr, pointer: str) -> exp.Expr:
+    return call(function, document.copy(), text(pointer))
+
+
+def _text_at(document: exp.Expr, pointer: str) -> exp.Expr:
+    return _at("json_extract_string", document, pointer)
+
+
+def _is_type(document: exp.Expr, pointer: str, types: Sequence[str]) -> exp.Expr:
+    actual = _at("json_type", document, pointer)
+    if len(types) == 1:
+        return exp.EQ(this=actual, expression=text(types[0]))
+    return exp.In(this=actual, expressions=[text(name) for name in types])
+
+
+def _if_type(document: exp.Expr, pointer: str, types: Sequence[str], value: exp.Expr) -> exp.Expr:
+    return exp.Case(ifs=[exp.If(this=_is_type(document, pointer, types), true=value)])
