@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Context, Decimal
-from typing import Any
 
 from engine.definition.vocabulary import EVENT_NAME_PATTERN, GOAL_TYPES, GOAL_VALUE_DECIMALS, MAX_GOAL_VALUE
-from engine.errors import (
-    InvalidValueError,
-    InvalidWriteError,
-    UnknownCustomEventError,
-    did_you_mean,
-    one_of,
-    shown,
-)
+from engine.errors import InvalidWriteError, UnknownCustomEventError, one_of, shown
 from engine.storage.changes import ChangeSet
 from engine.storage.changes.change_set import Needs
 from engine.storage.changes.custom_event_rows import CustomEventRow
 from engine.storage.changes.timeline_rows import TimelineRow
 from ingest import values
 from ingest.values import RefusedValueError
-from ingest.writes.events import contact_of, is_same_json, json_object
+from ingest.writes.contact_document import Reader
+from ingest.writes.event_document import json_object, read_event_document
+from ingest.writes.events import is_same_json
 from ingest.writes.matching import known_contact
 from ingest.writes.write import Outcome
 
@@ -104,25 +98,9 @@ def read_custom_event(given: object, *, path: str = "custom_event") -> RecordCus
     wanted `goal_type`, `goal_name`, `goal_value`, `properties` (an object). The same name and external id at another
     instant is a later or earlier version. Raises: InvalidValueError, InvalidWriteError.
     """
-    if not isinstance(given, Mapping):
-        raise InvalidWriteError(path, f"must be an object, not {shown(given)}")
-    stored: dict[str, Any] = dict.fromkeys(("goal_type", "goal_name", "goal_value", "properties"))
-    for name, value in given.items():
-        reader = _READERS.get(name)
-        if reader is None:
-            if name in {"email", "contact"}:
-                continue
-            hint = did_you_mean(str(name), [*_READERS, "email", "contact"])
-            raise InvalidWriteError(path, f"custom events have no {shown(name)}; {hint}")
-        if value is not None:
-            try:
-                stored[name] = reader(value)
-            except RefusedValueError as error:
-                raise InvalidValueError(f"{path}.{name}", value, str(error)) from None
-    for name in ("event_name", "external_id", "occurred_at"):
-        if name not in stored:
-            raise InvalidWriteError(path, f"has no {name}; every custom event needs one")
-    return RecordCustomEvent(contact_of(given, path), CustomEventRow(contact_id=-1, **stored))
+    required = ("event_name", "external_id", "occurred_at")
+    identity, stored = read_event_document(given, _READERS, required=required, noun="custom event", path=path)
+    return RecordCustomEvent(identity, CustomEventRow(-1, **stored))
 
 
 def _event_name(value: object) -> str:
@@ -150,7 +128,7 @@ def _goal_value(value: object) -> Decimal:
     raise RefusedValueError("is too large; it must be between -1e20 and 1e20")
 
 
-_READERS: dict[str, Callable[[object], Any]] = {
+_READERS: Mapping[str, Reader] = {
     "event_name": _event_name,
     "external_id": values.text,
     "occurred_at": values.instant,

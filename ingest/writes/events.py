@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
 
 from engine.definition.vocabulary import KIND_PATTERN
-from engine.errors import EventConflictError, InvalidValueError, InvalidWriteError, did_you_mean, shown
+from engine.errors import EventConflictError
 from engine.storage.changes import ChangeSet
 from engine.storage.changes.change_set import Needs
-from engine.storage.changes.identity_rows import identity_of
 from engine.storage.changes.timeline_rows import TimelineRow
 from ingest import values
 from ingest.values import RefusedValueError
-from ingest.writes.contact_address import read_address
+from ingest.writes.contact_document import Reader
+from ingest.writes.event_document import json_object, read_event_document
 from ingest.writes.matching import known_contact
 from ingest.writes.subscriptions import set_status
 from ingest.writes.write import Outcome
@@ -70,42 +70,8 @@ def read_event(given: object, *, path: str = "event") -> RecordEvent:
     `entity_type`, `entity_id`, `operation`, `template_id`, `properties` (an object). An event without an id counts
     every time it is given. Raises: InvalidValueError, InvalidWriteError.
     """
-    if not isinstance(given, Mapping):
-        raise InvalidWriteError(path, f"must be an object, not {shown(given)}")
-    stored: dict[str, Any] = {}
-    for name, value in given.items():
-        reader = _READERS.get(name)
-        if reader is None:
-            if name in {"email", "contact"}:
-                continue
-            hint = did_you_mean(str(name), [*_READERS, "email", "contact"])
-            raise InvalidWriteError(path, f"events have no {shown(name)}; {hint}")
-        if value is not None:
-            try:
-                stored[name] = reader(value)
-            except RefusedValueError as error:
-                raise InvalidValueError(f"{path}.{name}", value, str(error)) from None
-    for name in ("kind", "occurred_at"):
-        if name not in stored:
-            raise InvalidWriteError(path, f"has no {name}; every event needs one")
-    return RecordEvent(contact_of(given, path), TimelineRow(-1, **stored))
-
-
-def contact_of(given: Mapping[str, object], path: str) -> str:
-    """The identity by which an event names its contact. Raises: InvalidValueError, InvalidWriteError."""
-    email, contact = given.get("email"), given.get("contact")
-    if contact is None and isinstance(email, str):
-        try:
-            return identity_of("email", values.email(email))
-        except RefusedValueError as error:
-            raise InvalidValueError(f"{path}.email", email, str(error)) from None
-    if email is not None and contact is not None:
-        raise InvalidWriteError(path, "names a contact twice; give email or contact")
-    if email is None and contact is None:
-        raise InvalidWriteError(path, "names no contact; give its email")
-    return read_address(
-        contact if email is None else email, path=f"{path}.contact" if email is None else f"{path}.email"
-    )
+    identity, stored = read_event_document(given, _READERS, required=("kind", "occurred_at"), noun="event", path=path)
+    return RecordEvent(identity, TimelineRow(-1, **stored))
 
 
 def _is_same(known: TimelineRow, row: TimelineRow) -> bool:
@@ -159,14 +125,7 @@ def _kind(value: object) -> str:
     return kind
 
 
-def json_object(value: object) -> str:
-    """A JSON object as text. Raises: RefusedValueError."""
-    if not isinstance(value, Mapping):
-        raise RefusedValueError("must be an object")
-    return values.json(value)
-
-
-_READERS: dict[str, Callable[[object], Any]] = {
+_READERS: Mapping[str, Reader] = {
     "id": values.text,
     "kind": _kind,
     "occurred_at": values.instant,

@@ -28,10 +28,10 @@ class CustomEventRow:
     event_name: str
     external_id: str
     occurred_at: datetime
-    goal_type: str | None
-    goal_name: str | None
-    goal_value: Decimal | None
-    properties: str | None
+    goal_type: str | None = None
+    goal_name: str | None = None
+    goal_value: Decimal | None = None
+    properties: str | None = None
     deleted_at: datetime | None = None
 
 
