@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import duckdb
 
 from engine.storage.connection import store_errors
@@ -17,11 +19,7 @@ def contact_of_identity(store: Store, identity: str) -> int | None:
 def stored_successor(store: Store, contact_id: int) -> int | None:
     """The contact that one was merged into, itself where it is there as it was, None where it was deleted."""
     with store_errors(store.path), store.cursor() as cursor:
-        retired = dict(stored_retired(cursor, contact_id))
-    found: int | None = contact_id
-    while found is not None and found in retired:
-        found = retired[found]
-    return found
+        return successor_by(dict(stored_retired(cursor, contact_id)), contact_id)
 
 
 def stored_retired(cursor: duckdb.DuckDBPyConnection, contact_id: int) -> list[tuple[int, int | None]]:
@@ -37,3 +35,11 @@ def stored_retired(cursor: duckdb.DuckDBPyConnection, contact_id: int) -> list[t
         """,
         [contact_id],
     ).fetchall()
+
+
+def successor_by(retired: Mapping[int, int | None], contact_id: int) -> int | None:
+    """The contact that one became, by what each retired contact was merged into: None for one that was deleted."""
+    found: int | None = contact_id
+    while found is not None and found in retired:
+        found = retired[found]
+    return found

@@ -26,7 +26,7 @@ from engine.storage.changes.identity_rows import IdentityRows
 from engine.storage.changes.memory import LAST_SENT_MAIL, LIST_COLUMNS, ListRow, TagRow, WriterMemory
 from engine.storage.changes.subscription_rows import SubscriptionRows
 from engine.storage.changes.timeline_rows import TimelineRows, add_entries, move_rows
-from engine.storage.contact_lookup import stored_retired
+from engine.storage.contact_lookup import stored_retired, successor_by
 from engine.storage.store import begin_generation
 
 
@@ -124,11 +124,7 @@ class ChangeSet:
 
     def successor(self, contact_id: int) -> int | None:
         """The contact that one was merged into, itself where it is there as it was, None where it was deleted."""
-        retired = {**dict(stored_retired(self.cursor, contact_id)), **dict(self._retired)}
-        found: int | None = contact_id
-        while found is not None and found in retired:
-            found = retired[found]
-        return found
+        return successor_by({**dict(stored_retired(self.cursor, contact_id)), **dict(self._retired)}, contact_id)
 
     def tag(self, name: str) -> TagRow | None:
         """A tag as it is now; None where it was not defined."""
