@@ -9,7 +9,6 @@ from datetime import datetime
 import duckdb
 
 from engine.definition.fields import CONTACT_FIELDS, JSON_FIELDS
-from engine.definition.vocabulary import E164_PATTERN
 from engine.storage.custom_fields import CustomFieldType, add_column, stored_fields
 from engine.storage.import_journal import journal_contacts, journal_subscriptions
 from engine.storage.instants import stored_instant
@@ -207,8 +206,7 @@ def _arrived_contacts(source: str) -> str:
     """Contacts that were given, under their id in this store, with this store's number of their zone."""
     return f"""
         SELECT n.contact_id, coalesce(z.zone_id, 0)::SMALLINT AS zone_id,
-            regexp_full_match(r.phone, '{E164_PATTERN}') AS phone_is_valid,
-            r.* EXCLUDE (contact_id, zone_id, phone_is_valid)
+            r.* EXCLUDE (contact_id, zone_id)
         FROM {source}.contacts AS r
         JOIN numbers AS n ON n.arrived_id = r.contact_id
         LEFT JOIN zones AS z ON z.name = r.timezone
