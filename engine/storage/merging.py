@@ -9,6 +9,7 @@ from datetime import datetime
 import duckdb
 
 from engine.definition.fields import CONTACT_FIELDS, JSON_FIELDS
+from engine.storage.arriving_identities import drop_identities, insert_identities
 from engine.storage.custom_fields import CustomFieldType, add_column, stored_fields
 from engine.storage.import_journal import journal_contacts, journal_subscriptions
 from engine.storage.instants import stored_instant
@@ -150,7 +151,7 @@ def merge(
             )
         merged["timeline"] = _plus(merged["timeline"], _add_events_without_id(cursor, source, ingested_at))
         merged["timeline"] = _plus(merged["timeline"], MergedRows(changed=drop_events_counted_twice(cursor)))
-        _insert_identities(cursor)
+        insert_identities(cursor)
         _supersede(cursor)
         if any(rows.new or rows.changed for rows in merged.values()):
             begin_generation(cursor)
@@ -276,7 +277,7 @@ def _merge_table(
     if changed and table.name == _CONTACTS.name:
         compared = [name for name in table.values if name not in _DERIVED]
         journal_contacts(cursor, compared, ingested_at, json_fields=json_fields)
-        _drop_identities(cursor)
+        drop_identities(cursor)
     if changed and table is _SUBSCRIPTIONS:
         journal_subscriptions(cursor, ingested_at)
         _date_statuses(cursor, ingested_at)
@@ -346,35 +347,6 @@ def _add_events_without_id(cursor: duckdb.DuckDBPyConnection, source: str, inges
         )
     """
     return MergedRows(new=_insert(cursor, _TIMELINE, f"{names}, sequence", rows, ingested_at))
-
-
-def _drop_identities(cursor: duckdb.DuckDBPyConnection) -> None:
-    """What is removed from a known contact in `arriving_contacts` names it no more; what is replaced still does."""
-    for kind in ("external_id", "phone"):
-        cursor.execute(
-            f"""
-            DELETE FROM identities USING arriving_contacts AS r, contacts AS old
-            WHERE r.contact_id = old.contact_id AND identities.contact_id = old.contact_id
-                AND identities.identity = '{kind}:' || old.{kind} AND r.{kind} IS NULL
-            """
-        )
-
-
-def _insert_identities(cursor: duckdb.DuckDBPyConnection) -> None:
-    """Let contacts be known by what their fields say and nobody is known by: e-mail, external id, phone."""
-    cursor.execute("INSERT INTO identities SELECT 'email:' || email, contact_id FROM numbers WHERE is_new")
-    for kind, is_identity in (("external_id", "external_id <> ''"), ("phone", "phone_is_valid")):
-        # What several contacts claim is the oldest one's, unless it is somebody's already.
-        cursor.execute(
-            f"""
-            INSERT INTO identities
-            SELECT '{kind}:' || {kind} AS identity,
-                arg_min(contact_id, (coalesce(created_at, TIMESTAMP '9999-12-31'), email))
-            FROM contacts
-            WHERE {is_identity} AND '{kind}:' || {kind} NOT IN (SELECT identity FROM identities)
-            GROUP BY {kind}
-            """
-        )
 
 
 def _supersede(cursor: duckdb.DuckDBPyConnection) -> None:
