@@ -13,6 +13,7 @@ from engine.definition.timeframes import (
     ANYTIME,
     CALENDAR_WINDOWS,
     MONDAY,
+    ROLLING_WINDOWS,
     EachOfTheLast,
     Point,
     Timeframe,
@@ -21,9 +22,6 @@ from engine.definition.timeframes import (
     before,
     between,
     calendar_window,
-    last_dates,
-    last_days,
-    more_than_days_ago,
 )
 from engine.errors import DefinitionError, one_of, shown
 
@@ -38,9 +36,7 @@ _INSTANT = re.compile(
 
 TIMEFRAME_OPERATORS = (
     "anytime",
-    "in_the_last_days",
-    "in_the_last_calendar_days",
-    "more_than_days_ago",
+    *(name for name, window in ROLLING_WINDOWS.items() if not window.is_ahead),
     *CALENDAR_WINDOWS,
     "in_date_range",
     "before_date",
@@ -169,13 +165,9 @@ def read_timeframe(document: Document) -> Timeframe:
         if list(document.items(key)):
             raise document.refuse(key, f"must be empty for {operator}")
         return ANYTIME if operator == "anytime" else calendar_window(operator, first_day=first_day)
+    if operator in ROLLING_WINDOWS:
+        return ROLLING_WINDOWS[operator].of_instants(checked_days(*only_value(document, key, operator=operator)))
     match operator:
-        case "in_the_last_days":
-            return last_days(checked_days(*only_value(document, key, operator=operator)))
-        case "in_the_last_calendar_days":
-            return last_dates(checked_days(*only_value(document, key, operator=operator)))
-        case "more_than_days_ago":
-            return more_than_days_ago(checked_days(*only_value(document, key, operator=operator)))
         case "in_date_range":
             return read_range(document, key, operator=operator)
         case "before_date":

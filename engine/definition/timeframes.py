@@ -181,6 +181,23 @@ def more_than_dates_ago(days: int) -> Timeframe:
     return Timeframe(end=TodayPlus(1 - days))
 
 
+@dataclass(frozen=True, slots=True)
+class RollingWindow:
+    """A window of so many days that moves with the evaluation: of instants, and of days of the calendar."""
+
+    of_instants: Callable[[int], Timeframe]
+    of_dates: Callable[[int], Timeframe]
+    is_ahead: bool = False
+
+
+ROLLING_WINDOWS = {
+    "in_the_last_days": RollingWindow(last_days, last_dates),
+    "in_the_last_calendar_days": RollingWindow(last_dates, last_dates),
+    "in_the_next_days": RollingWindow(next_days, next_dates, is_ahead=True),
+    "more_than_days_ago": RollingWindow(more_than_days_ago, more_than_dates_ago),
+}
+"""What each name stands for. Windows that are ahead hold no event: nothing after the evaluation counts."""
+
 MONDAY = 1
 
 
