@@ -15,6 +15,7 @@ def leaf(source: str, body: object) -> Json:
         "contact_lists": "contact_list",
         "contact_timeline": "contact_timeline",
         "custom_events_goals": "custom_events_goal",
+        "sequence": "sequence",
         "tag": "tag",
         "segment": "segment",
         "identity": "identity",

@@ -9,7 +9,7 @@ import unicodedata
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.reference_events import contact_timeline_members, custom_events_goal_members
+from tests.reference_events import contact_timeline_members, custom_events_goal_members, sequence_members
 from tests.reference_filters import filter_holds
 from tests.reference_question import Question, Row, email_of
 from tests.reference_time import is_past, required_instant
@@ -83,6 +83,8 @@ def node_members(node: Row, question: Question) -> set[str]:
                 return segment_members(leaf["segment"], question)
             case "contact_timeline":
                 return contact_timeline_members(leaf["contact_timeline"], question)
+            case "sequence":
+                return sequence_members(leaf["sequence"], question)
             case "custom_events_goals":
                 return custom_events_goal_members(leaf["custom_events_goal"], question)
     else:

@@ -1,6 +1,7 @@
 """The judge of what happened to a contact: the timeline and custom events."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from fractions import Fraction
 from math import floor
 
@@ -78,6 +79,63 @@ def event_time_members(condition: Row, question: Question) -> set[str]:
             if times[0] > times[1] if condition["which"] == "first" else times[0] < times[1]:
                 found[email_of(event)] = event
     return {email for email, event in found.items() if in_timeframe(event, condition, question)}
+
+
+def sequence_members(condition: Row, question: Question) -> set[str]:
+    """The contacts with some chain of events: each step later than the one before, and nothing in between."""
+    frame = {key: value for key, value in condition.items() if key.startswith(("timeframe", "week"))}
+    steps = [step for step in condition["steps"] if step.get("operator") != "not_done"]
+    absent = next((step for step in condition["steps"] if step.get("operator") == "not_done"), None)
+
+    def found(asked: Row, email: str, frame: Row) -> list[Row]:
+        rows = [event for event in events_of_kind(asked["kind"], question) if email_of(event) == email]
+        return [event for event in rows if event_holds(event, {**asked, **frame}, question)]
+
+    def are_alike(one: Row, other: Row) -> bool:
+        path = condition.get("same_property")
+        if path is None:
+            return True
+        values = [value_at(event.get("properties"), path) for event in (one, other)]
+        if is_number(values[0]) and is_number(values[1]):
+            return float(values[0]) == float(values[1])
+        return isinstance(values[0], str) and values[0] == values[1]
+
+    def goes_on(email: str, first: Row, last: Row, number: int) -> bool:
+        if number == len(steps):
+            return absent is None or is_not_followed(email, first, last)
+        step = steps[number]
+        for event in found(step, email, frame):
+            gap = time_of(event) - time_of(last)
+            if gap > timedelta(0) and gap <= time_allowed(step) and are_alike(first, event):
+                between = [other for asked in step.get("without") or [] for other in found(asked, email, {})]
+                between = [other for other in between if time_of(last) < time_of(other) < time_of(event)]
+                if not any(are_alike(first, other) for other in between) and goes_on(email, first, event, number + 1):
+                    return True
+        return False
+
+    def is_not_followed(email: str, first: Row, last: Row) -> bool:
+        assert absent is not None
+        if question.as_of - time_of(last) < time_allowed(absent):
+            return False
+        others = [event for event in found(absent, email, {}) if are_alike(first, event)]
+        return not any(timedelta(0) < time_of(event) - time_of(last) <= time_allowed(absent) for event in others)
+
+    return {
+        email
+        for email in question.contacts
+        if any(are_alike(first, first) and goes_on(email, first, first, 1) for first in found(steps[0], email, frame))
+    }
+
+
+def time_of(event: Row) -> datetime:
+    return required_instant(event["occurred_at"])
+
+
+def time_allowed(step: Row) -> timedelta:
+    """How long after the step before a step may come."""
+    if step.get("within_value") is None:
+        return timedelta.max
+    return timedelta(**{step["within_unit"]: step["within_value"]})
 
 
 def events_of_kind(kind: str, question: Question) -> list[Row]:

@@ -1,5 +1,6 @@
 """Random segments: trees of conditions of every source."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 from tests.strategies_dice import Dice
@@ -24,9 +25,19 @@ def tree_of(dice: Dice, leaves: list[Row], depth: int) -> Row:
     return {"kind": "branch", "branch": {"operator": operator, "leaves": inner}}
 
 
+SOURCES = [
+    *["contacts"] * 10,
+    *["lists", "tag"] * 2,
+    *["timeline"] * 8,
+    *["goals"] * 6,
+    "identity",
+    *["sequence"] * 4,
+]
+
+
 def leaf_of(dice: Dice, palette: Palette) -> Row:
     leaf: Row = {}
-    match dice.choice(["contacts"] * 10 + ["lists", "tag"] * 2 + ["timeline"] * 8 + ["goals"] * 6 + ["identity"]):
+    match dice.choice(SOURCES):
         case "lists":
             leaf = {"source": "contact_lists", "contact_list": list_condition(dice, palette)}
         case "identity":
@@ -41,6 +52,8 @@ def leaf_of(dice: Dice, palette: Palette) -> Row:
         case "timeline":
             condition = timeline_condition(dice, palette)
             leaf = {"source": "contact_timeline", "contact_timeline": condition}
+        case "sequence":
+            leaf = {"source": "sequence", "sequence": sequence_condition(dice, palette)}
         case "goals":
             condition = goal_condition(dice, palette)
             leaf = {"source": "custom_events_goals", "custom_events_goal": condition}
@@ -90,6 +103,40 @@ def event_timeframe(dice: Dice, palette: Palette, asked: Row) -> Row:
             **(first_weekday(dice) if unit == "calendar_weeks" else {}),
         }
     return frame
+
+
+def sequence_condition(dice: Dice, palette: Palette) -> Row:
+    """One thing after another, within times that a few of the palette's instants lie apart."""
+    steps = [{**some_events(dice, palette), **dice.choice([{}, {"operator": "done"}])}]
+    for _ in range(dice.choice([1, 1, 1, 2])):
+        step = {**some_events(dice, palette), **dice.choice([{}, time_apart(dice, palette), time_apart(dice, palette)])}
+        if dice.choice([False, False, True]):
+            step["without"] = [some_events(dice, palette) for _ in range(dice.choice([1, 1, 2]))]
+        steps.append(step)
+    if dice.choice([False, False, True]):
+        steps.append({**some_events(dice, palette), "operator": "not_done", **time_apart(dice, palette)})
+        if len(steps) > 2 and dice.choice([True, False]):
+            del steps[1]
+    same = dice.choice([{}, {}, {"same_property": [PLAIN_PROPERTY]}])
+    return {"steps": steps, **same, **dice.choice([{}, {}, timeframe(dice, palette)])}
+
+
+def some_events(dice: Dice, palette: Palette) -> Row:
+    filters = [property_filter(dice, palette)] if dice.choice([False] * 5 + [True]) else []
+    return {
+        "kind": dice.choice([*palette.kinds, f"custom_event.{palette.event_name}"]),
+        **dice.choice([{}, {}, {}, {"template_id": "t1"}]),
+        **({"filters": filters} if filters else {}),
+    }
+
+
+def time_apart(dice: Dice, palette: Palette) -> Row:
+    """How far two of the palette's instants lie apart, or a little more or less."""
+    one, other = dice.choice(palette.instants), dice.choice(palette.instants)
+    unit = dice.choice(["hours", "minutes", "days"])
+    apart = abs(one - other) // timedelta(**{unit: 1}) + dice.choice([0, 0, 1])
+    most = timedelta(days=3650) // timedelta(**{unit: 1})
+    return {"within_value": min(max(apart, 1), most), "within_unit": unit}
 
 
 def property_aggregate(dice: Dice, palette: Palette) -> Row:

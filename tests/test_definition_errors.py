@@ -11,8 +11,15 @@ from engine.errors import DefinitionError, UnknownFieldError, UnknownListError
 from tests.definitions import branch, events, field, goal, leaf, on_list, segment
 
 FILTER = "tree.leaf.contact.filters[0]"
+SEQUENCE = "tree.leaf.sequence"
+STEP = f"{SEQUENCE}.steps[1]"
 EVENTS = "tree.leaf.contact_timeline"
 GOAL = "tree.leaf.custom_events_goal"
+
+
+def then(*steps: object, **more: object) -> dict[str, Any]:
+    """A sequence that begins with an event of the kind a."""
+    return leaf("sequence", {"steps": [{"kind": "a"}, *steps], **more})
 
 
 def totals(**more: object) -> dict[str, Any]:
@@ -119,6 +126,41 @@ REFUSED: list[tuple[str, object, str, str]] = [
     ("no numbers", field("orders_count", "between", 2, 1), f"{FILTER}.number_values", "low value 2.0 above"),
     ("timeframe", events("open_email", "at_least", 1, "sometimes"), f"{EVENTS}.timeframe_operator", "anytime"),
     ("anytime with values", events("open_email", "at_least", 1, "anytime", "7"), f"{EVENTS}.timeframe_values", "empty"),
+    ("one step", then(), f"{SEQUENCE}.steps", "2 to 10 steps, got 1"),
+    ("no step", then({"kind": 5}), f"{STEP}.kind", "must be text"),
+    ("soon is when", then({"kind": "b", "within_value": 2}), f"{STEP}.within_unit", "hours or days"),
+    (
+        "never",
+        then({"kind": "b", "within_value": 0, "within_unit": "days"}),
+        f"{STEP}.within_value",
+        "1 to",
+    ),
+    (
+        "absent first",
+        leaf("sequence", {"steps": [{"kind": "a", "operator": "not_done"}, {"kind": "b"}]}),
+        f"{SEQUENCE}.steps[0].operator",
+        "only the last step",
+    ),
+    ("absent for ever", then({"kind": "b", "operator": "not_done"}), f"{STEP}.within_value", "how long"),
+    (
+        "absent without",
+        then({"kind": "b", "operator": "not_done", "without": []}),
+        f"{STEP}.without",
+        "does not go with not_done",
+    ),
+    (
+        "first after what",
+        leaf("sequence", {"steps": [{"kind": "a", "without": [{"kind": "x"}]}, {"kind": "b"}]}),
+        f"{SEQUENCE}.steps[0].without",
+        "this is the first",
+    ),
+    (
+        "between what",
+        then({"kind": "b", "without": [{"kind": "x", "a": 1}]}),
+        f"{STEP}.without[0].a",
+        "key",
+    ),
+    ("same what", then({"kind": "b"}, same_property=[]), f"{SEQUENCE}.same_property", "1 to 32 keys"),
     ("list", on_list(""), "tree.leaf.contact_list.list_id", "must not be empty"),
     ("status", on_list("news", "removed"), "tree.leaf.contact_list.status", "active, pending"),
     ("goal type", goal("sum", "gte", 1, goal_type="sale"), f"{GOAL}.goal_type", "purchase"),

@@ -20,6 +20,9 @@ Json = dict[str, Any]
 US = field("country", "equals", "US")
 OPENED = events("open_email", "at_least", 3, "in_the_last_days", "30")
 BOUGHT = goal("sum", "gte", 1000, goal_name="tent")
+OPEN = {"kind": "open_email"}
+MINUTES = {"within_unit": "minutes"}
+NOT_BOUGHT = {"kind": "custom_event.order", "operator": "not_done", "within_value": 48, "within_unit": "hours"}
 PAGE = {"field_name": "url", "operator": "contains", "string_values": ["/Pricing"]}
 
 
@@ -82,6 +85,26 @@ def total(aggregate: str, operator: str) -> Json:
         (
             events("open_email", "exactly", 0, "in_each_of_the_last_calendar_weeks", "4", week_starts_on="sunday"),
             "opened exactly 0 e-mails in each of the last 4 calendar weeks, from Sunday",
+        ),
+        (
+            branch("and", US, leaf("sequence", {"steps": [OPEN, {"kind": "a", "within_value": 90, **MINUTES}]})),
+            'country is "US" and opened an e-mail, then had an "a" event within 90 minutes',
+        ),
+        (
+            leaf(
+                "sequence",
+                {
+                    "steps": [OPEN, {"kind": "a", "without": [{"kind": "b"}, OPEN]}, NOT_BOUGHT],
+                    "same_property": ["id"],
+                    "timeframe_operator": "today",
+                },
+            ),
+            'opened an e-mail, then had an "a" event without one of a "b" event or an e-mail in between, '
+            'then no "order" custom event within 2 days, all with the same id, today',
+        ),
+        (
+            branch("not", leaf("sequence", {"steps": [OPEN, OPEN], "same_property": ["id"]})),
+            "not (opened an e-mail, then opened an e-mail, all with the same id)",
         ),
         (total("sum", "between"), 'the sum of cart.total of "order" custom events today is between 1 and 2'),
         (

@@ -154,6 +154,7 @@ CONDITIONS = {
 }
 COUNTS = CONDITIONS["contact_timeline"]
 GOALS = CONDITIONS["custom_events_goals"]
+STEPS = [step for sequence in CONDITIONS["sequence"] for step in sequence["steps"]]
 FIELD_FILTERS = [asked for contact in CONDITIONS["contacts"] for asked in contact["filters"]]
 EVENT_FILTERS = [asked for count in COUNTS for asked in count.get("filters", [])]
 FIELD_OF_TYPE = {own: name for name, own in FIELDS.items()}
@@ -161,6 +162,10 @@ FIELD_OF_TYPE = {own: name for name, own in FIELDS.items()}
 
 def _naming(operator: str) -> Json:
     return {"kind": "leaf", "leaf": {"source": "segment", "segment": {"operator": operator, "segment_id": "s"}}}
+
+
+def _then(**more: object) -> Json:
+    return leaf("sequence", {"steps": [{"kind": "a"}, {"kind": "b", **more}]})
 
 
 def _operators_shown(own: FieldType) -> set[str]:
@@ -196,6 +201,12 @@ def test_every_operator_of_a_type_has_an_example(own: FieldType) -> None:
             leaf("identity", {"operator": "?", "kind": "phone"}),
             [asked["operator"] for asked in CONDITIONS["identity"]],
         ),
+        ("operator", _then(operator="?"), [step["operator"] for step in STEPS if "operator" in step]),
+        (
+            "within_unit",
+            _then(within_value=1, within_unit="?"),
+            [step["within_unit"] for step in STEPS if "within_unit" in step],
+        ),
         (
             "count_operator",
             events("k", "?", 1),
@@ -227,6 +238,8 @@ def test_every_operator_of_a_type_has_an_example(own: FieldType) -> None:
         "tag",
         "segment",
         "identity",
+        "step",
+        "within",
         "count",
         "counted",
         "total",
@@ -342,6 +355,12 @@ def _excluding(filters: int) -> Json:
             field("custom_json_1", "is_set", json_path=["a"] * 32),
             field("custom_json_1", "is_set", json_path=["a"] * 33),
         ),
+        (
+            "2 to 10, each",
+            leaf("sequence", {"steps": [{"kind": "k"}] * 10}),
+            leaf("sequence", {"steps": [{"kind": "k"}] * 11}),
+        ),
+        ("3,650 days", _then(within_value=3650, within_unit="days"), _then(within_value=3651, within_unit="days")),
         ("1 to 128 characters of `a-z", events("k" * 128, "exactly", 1), events("k" * 129, "exactly", 1)),
         (
             "a name of 1 to 100 characters of `A-Z",

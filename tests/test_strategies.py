@@ -40,6 +40,11 @@ def words_of(segment: Row) -> Iterator[tuple[str, object]]:
             "week_starts_on",
         ):
             yield f"{source} {key}", condition.get(key, "absent")
+        for step in condition.get("steps") or []:
+            for key in ("operator", "within_unit"):
+                yield f"{source} step {key}", step.get(key, "absent")
+            yield f"{source} step without", len(step.get("without") or [])
+        yield f"{source} same_property", "same_property" in condition
         for asked in condition.get("filters") or []:
             yield f"{source} {asked.get('field_type', 'absent')} filter", asked["operator"]
             yield f"{source} missing", asked.get("missing")
@@ -49,7 +54,7 @@ def words_of(segment: Row) -> Iterator[tuple[str, object]]:
 def test_the_strategies_make_every_source_operator_timeframe_and_zone() -> None:
     made: set[tuple[str, object]] = set()
 
-    @settings(same_examples_each_time, max_examples=4000)
+    @settings(same_examples_each_time, max_examples=6000)
     @given(segment=definitions())
     def collect(segment: Row) -> None:
         made.update(words_of(segment))
@@ -73,7 +78,15 @@ def test_the_strategies_make_every_source_operator_timeframe_and_zone() -> None:
         "timezone": [None, "contact", *ZONE_NAMES],
         "branch": ["and", "or", "not", "leaf"],
         "depth": [0, 1, 2, 3, 4],
-        "source": ["contacts", "contact_lists", "tag", "identity", "contact_timeline", "custom_events_goals"],
+        "source": [
+            "contacts",
+            "contact_lists",
+            "tag",
+            "identity",
+            "contact_timeline",
+            "custom_events_goals",
+            "sequence",
+        ],
         "identity operator": ["absent", "is_set", "is_not_set"],
         "tag operator": ["absent", "in", "not_in"],
         "contact_lists operator": ["absent", "", "in", "not_in"],
@@ -85,6 +98,11 @@ def test_the_strategies_make_every_source_operator_timeframe_and_zone() -> None:
         "contact_timeline operator": ["absent", "gte", "lte", "eq", "between"],
         "contact_timeline timeframe_operator": [*timeframes, *each],
         "custom_events_goals timeframe_operator": timeframes,
+        "sequence timeframe_operator": timeframes,
+        "sequence step operator": ["absent", "done", "not_done"],
+        "sequence step within_unit": ["absent", "minutes", "hours", "days"],
+        "sequence step without": [0, 1, 2],
+        "sequence same_property": [True, False],
         "custom_events_goals aggregate_operator": ["sum", "count", "avg", "min", "max"],
         "custom_events_goals operator": ["gte", "lte", "eq", "between"],
         "contacts absent filter": [*common, *times, *texts, "between", "in_array"],

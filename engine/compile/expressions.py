@@ -45,6 +45,7 @@ from engine.plan.nodes import (
     AverageIsWithin,
     Complement,
     CountIs,
+    DidSteps,
     EventTimeIsIn,
     Every,
     Expression,
@@ -110,8 +111,8 @@ def condition(expression: Expression, columns: Columns) -> exp.Expr:
             return or_false(columns.dialect.has_any(column("tags", columns.alias), tags))
         case HasIdentity():
             return exp.true()  # of the rows of its scan
-        case IsIn() | IsMember():
-            raise InvalidPlanError("expression", f"{expression} is computed from sets, not in SQL")
+        case IsIn() | IsMember() | DidSteps():
+            raise InvalidPlanError("expression", f"{expression} is no condition on one row")
         case IsOnList():
             if expression.status is None:
                 return exp.true()

@@ -15,10 +15,21 @@ from engine.compile.scans import (
     profile_scan_query,
     subscription_scan_query,
 )
+from engine.compile.sequences import sequence_scan_query
 from engine.compile.sql import table
 from engine.compile.words import condition_in_words, fact_in_words, scan_in_words
 from engine.compile.zones import zone_edges_query, zone_offsets_query
-from engine.plan.nodes import EventScan, IdentityScan, Plan, ProfileScan, Scan, SubscriptionScan, ZoneEdges, ZoneOffsets
+from engine.plan.nodes import (
+    EventScan,
+    IdentityScan,
+    Plan,
+    ProfileScan,
+    Scan,
+    SequenceScan,
+    SubscriptionScan,
+    ZoneEdges,
+    ZoneOffsets,
+)
 from engine.plan.windows import LocalWindow, Window, just_after
 
 
@@ -86,6 +97,9 @@ def scan_step(scan: Scan, plan: Plan, dialect: Dialect = DUCKDB) -> Step:
                 windows=windows,
             )
             lines += [f"{name}: {fact_in_words(fact)}" for name, fact in scan.facts]
+        case SequenceScan():
+            as_of_end = Window(None, just_after(plan.as_of))
+            query = sequence_scan_query(scan, dialect, as_of_end=as_of_end, zone_edges=zone_edges, windows=windows)
         case SubscriptionScan():
             query = subscription_scan_query(scan, dialect)
         case IdentityScan():

@@ -20,6 +20,7 @@ from engine.plan.nodes import (
     Never,
     ProfileScan,
     Scan,
+    SequenceScan,
     Some,
     SubscriptionScan,
 )
@@ -31,6 +32,9 @@ def scan_in_words(scan: Scan) -> str:
     match scan:
         case EventScan():
             return f"One pass over {_events(scan.events)} {_window(scan.hull)}: one row per contact that has any."
+        case SequenceScan():
+            kinds = ", then ".join(step.events.kind for step in scan.sequence.steps)
+            return f"Who did {kinds}, {_window(scan.hull)}: one row per contact that did."
         case SubscriptionScan():
             return f"The subscriptions to list {scan.list_id!r}: one row per contact on it."
         case IdentityScan():

@@ -29,6 +29,7 @@ from engine.definition.tree import (
     NumberIsAnyOf,
     NumberIsBetween,
     PropertyCondition,
+    SequenceCondition,
     TextIsAnyOf,
     TimeIsInAnyOf,
 )
@@ -134,7 +135,7 @@ def _verdict_of_condition(node: Node) -> bool | None:
         case CountCondition():
             most = 0.0 if _is_empty(node.timeframe) else inf
             return _within(0.0, most, _count_range(node))
-        case EventTimeCondition():
+        case EventTimeCondition() | SequenceCondition():
             return False if _is_empty(node.timeframe) else None
         case GoalCondition(aggregate=Aggregate.COUNT) | PropertyCondition(aggregate=Aggregate.DISTINCT_COUNT):
             most = 0.0 if _is_empty(node.timeframe) else inf

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -297,6 +298,38 @@ class PropertyCondition:
 
 
 @dataclass(frozen=True, slots=True)
+class SequenceStep:
+    """Events of which one must come after the step before, at most `within` later (None: however much later).
+
+    None of the events `without` may lie between the two. Of the first step neither is asked.
+    """
+
+    events: SelectedEvents
+    within: timedelta | None
+    without: tuple[SelectedEvents, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceCondition:
+    """The contact did all steps, one after the other, each event strictly later than the one before, in a timeframe.
+
+    `absent`: no such event followed the last step within its time, and that time is over. `same_property` is the path
+    to a property that all events must have in common.
+    """
+
+    steps: tuple[SequenceStep, ...]
+    absent: SequenceStep | None
+    timeframe: Timeframe
+    same_property: tuple[str, ...] | None
+
+    @property
+    def all_events(self) -> tuple[SelectedEvents, ...]:
+        """Every selection of events that it looks at."""
+        steps = self.steps if self.absent is None else (*self.steps, self.absent)
+        return tuple(events for step in steps for events in (step.events, *step.without))
+
+
+@dataclass(frozen=True, slots=True)
 class GoalCondition:
     """An aggregate over a contact's custom events with a goal, in a timeframe, never later than the evaluation.
 
@@ -345,6 +378,7 @@ Node = (
     | CountInEachCondition
     | EventTimeCondition
     | PropertyCondition
+    | SequenceCondition
     | GoalCondition
 )
 

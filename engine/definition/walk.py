@@ -13,6 +13,7 @@ from engine.definition.tree import (
     Node,
     Not,
     PropertyCondition,
+    SequenceCondition,
 )
 
 
@@ -28,5 +29,9 @@ def walk(node: Node) -> Iterator[Node]:
         case CountCondition() | CountInEachCondition() | EventTimeCondition() | PropertyCondition():
             if node.events.event_filter is not None:
                 yield from walk(node.events.event_filter)
+        case SequenceCondition():
+            for events in node.all_events:
+                if events.event_filter is not None:
+                    yield from walk(events.event_filter)
         case _:
             pass

@@ -33,6 +33,7 @@ from engine.definition.tree import (
     Segment,
     SegmentCondition,
     SelectedEvents,
+    SequenceCondition,
     Subject,
     TagCondition,
     TextIsAnyOf,
@@ -41,9 +42,11 @@ from engine.definition.tree import (
 )
 from engine.plan.anniversaries import remembered_days
 from engine.plan.nodes import (
+    Absence,
     AverageIsWithin,
     Complement,
     CountIs,
+    DidSteps,
     EventTimeIsIn,
     Every,
     Expression,
@@ -59,6 +62,7 @@ from engine.plan.nodes import (
     MeasureIsWithin,
     Never,
     Some,
+    Step,
     ValueTest,
 )
 from engine.plan.windows import (
@@ -131,6 +135,8 @@ class _Binder:
             case PropertyCondition():
                 fact = partial(Fact, self._events(node.events), self._event_window(node.timeframe), path=node.path)
                 return _aggregate_test(fact, node)
+            case SequenceCondition():
+                return self._sequence_test(node)
             case GoalCondition():
                 events = GoalEvents(node.goal_type, node.goal_name)
                 return _aggregate_test(partial(Fact, events, self._event_window(node.timeframe)), node)
@@ -166,6 +172,21 @@ class _Binder:
         measure = Measure.EARLIEST if node.which is Which.FIRST else Measure.LATEST
         fact = Fact(self._events(node.events), Window(None, just_after(self.as_of)), measure)
         return EventTimeIsIn(fact, self._window(node.timeframe))
+
+    def _sequence_test(self, node: SequenceCondition) -> Expression:
+        steps = tuple(
+            Step(self._events(step.events), step.within, tuple(map(self._events, step.without))) for step in node.steps
+        )
+        absence = None
+        if node.absent is not None:
+            assert node.absent.within is not None
+            try:
+                decided_at = just_after(self.as_of - node.absent.within)
+            except OverflowError:
+                return Never()  # no time is over yet
+            assert decided_at is not None
+            absence = Absence(self._events(node.absent.events), node.absent.within, decided_at)
+        return DidSteps(steps, absence, self._event_window(node.timeframe), node.same_property)
 
     def _events(self, events: SelectedEvents) -> KindOfEvents:
         event_filter = None if events.event_filter is None else self.expression(events.event_filter)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from engine.definition.references import with_referenced
+from engine.definition.timeframes import ONE_MICROSECOND
 from engine.definition.tree import Segment
 from engine.plan.bind import Catalog, membership_expression
 from engine.plan.expressions import (
@@ -20,6 +21,7 @@ from engine.plan.expressions import (
 from engine.plan.nodes import (
     Complement,
     Condition,
+    DidSteps,
     Events,
     EventScan,
     Expression,
@@ -38,13 +40,14 @@ from engine.plan.nodes import (
     Plan,
     ProfileScan,
     Scan,
+    SequenceScan,
     SubscriptionScan,
     ValueTest,
     ZoneEdges,
     ZoneOffsets,
 )
 from engine.plan.presence import read_presence_from_latest
-from engine.plan.windows import LocalWindow, Window
+from engine.plan.windows import LocalWindow, Window, just_after
 from engine.plan.zones import EARLIEST_AT
 
 FACTS_PER_SCAN = 12
@@ -114,6 +117,10 @@ def _scans(conditions: Sequence[Condition]) -> Iterator[Scan]:
     for number, condition in enumerate(conditions, start=1):
         if isinstance(condition.leaf, HasIdentity):
             yield IdentityScan(f"identities_{number}_{condition.leaf.kind}", condition.leaf.kind, (condition,))
+    for number, condition in enumerate(conditions, start=1):
+        if isinstance(condition.leaf, DidSteps):
+            kinds = "_then_".join(step.events.kind for step in condition.leaf.steps)
+            yield SequenceScan(f"sequence_{number}_{_slug(kinds)}", _reach_of_steps(condition.leaf), (condition,))
     yield from _event_scans(conditions)
 
 
@@ -178,6 +185,14 @@ def _reach_of_facts(conditions: Sequence[Condition]) -> dict[Fact, Window]:
             known = reach.get(fact)
             reach[fact] = window if known is None else _hull([known, window])
     return reach
+
+
+def _reach_of_steps(sequence: DidSteps) -> Window:
+    """The stretch of events that a sequence needs: what must be absent may come later than its window."""
+    window = sequence.window.hull if isinstance(sequence.window, LocalWindow) else sequence.window
+    if sequence.absence is None:
+        return window
+    return Window(window.start_at, just_after(sequence.absence.decided_at - ONE_MICROSECOND + sequence.absence.within))
 
 
 def _hull(windows: Sequence[Window]) -> Window:

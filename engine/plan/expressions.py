@@ -9,6 +9,7 @@ from engine.plan.nodes import (
     AverageIsWithin,
     Complement,
     CountIs,
+    DidSteps,
     EventTimeIsIn,
     Every,
     Expression,
@@ -92,6 +93,11 @@ def local_windows_of(leaf: Expression) -> Iterator[LocalWindow]:
         yield from (window for window in leaf.test.windows if isinstance(window, LocalWindow))
     if isinstance(leaf, EventTimeIsIn) and isinstance(leaf.window, LocalWindow):
         yield leaf.window
+    if isinstance(leaf, DidSteps):
+        if isinstance(leaf.window, LocalWindow):
+            yield leaf.window
+        for events in leaf.all_events:
+            yield from _local_windows_of_events(events)
     for fact in facts_of(leaf):
         yield from local_windows_of_fact(fact)
 
@@ -100,6 +106,11 @@ def local_windows_of_fact(fact: Fact) -> Iterator[LocalWindow]:
     """The windows of a fact, or of the filter on its events, that differ by time zone."""
     if isinstance(fact.window, LocalWindow):
         yield fact.window
-    if isinstance(fact.events, KindOfEvents) and fact.events.event_filter is not None:
-        for leaf in leaves(fact.events.event_filter):
+    if isinstance(fact.events, KindOfEvents):
+        yield from _local_windows_of_events(fact.events)
+
+
+def _local_windows_of_events(events: KindOfEvents) -> Iterator[LocalWindow]:
+    if events.event_filter is not None:
+        for leaf in leaves(events.event_filter):
             yield from local_windows_of(leaf)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -155,6 +155,47 @@ class AverageIsWithin:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """Events of which one must come after the step before, at most `within` later, none of `without` in between."""
+
+    events: KindOfEvents
+    within: timedelta | None
+    without: tuple[KindOfEvents, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """Events of which none may come up to `within` after the last step, which must lie before `decided_at`.
+
+    A later last step is not decided yet.
+    """
+
+    events: KindOfEvents
+    within: timedelta
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DidSteps:
+    """The contact did all steps, each strictly later than the one before, and did not do what must be absent.
+
+    The events of the steps lie in `window`. All events have the value at the path in common, if one is given: the same
+    text or the same number.
+    """
+
+    steps: tuple[Step, ...]
+    absence: Absence | None
+    window: AnyWindow
+    path: tuple[str, ...] | None
+
+    @property
+    def all_events(self) -> tuple[KindOfEvents, ...]:
+        """Every selection of events that it looks at."""
+        found = [events for step in self.steps for events in (step.events, *step.without)]
+        return (*found, *(() if self.absence is None else (self.absence.events,)))
+
+
+@dataclass(frozen=True, slots=True)
 class IsIn:
     """The contact is in the set of a condition."""
 
@@ -184,6 +225,7 @@ Expression = (
     | EventTimeIsIn
     | MeasureIsWithin
     | AverageIsWithin
+    | DidSteps
 )
 
 # --- facts ------------------------------------------------------------------------------------------------------------
@@ -318,7 +360,26 @@ class ProfileScan:
     conditions: tuple[Condition, ...]
 
 
-Scan = EventScan | SubscriptionScan | IdentityScan | ProfileScan
+@dataclass(frozen=True, slots=True)
+class SequenceScan:
+    """One pass over the events of a sequence, in order of time. `hull` holds all that it needs.
+
+    Rows: one per contact that is in the set. Columns: contact_id, one boolean for the only condition.
+    """
+
+    name: str
+    hull: Window
+    conditions: tuple[Condition, ...]
+
+    @property
+    def sequence(self) -> DidSteps:
+        """The only condition."""
+        (condition,) = self.conditions
+        assert isinstance(condition.leaf, DidSteps)
+        return condition.leaf
+
+
+Scan = EventScan | SequenceScan | SubscriptionScan | IdentityScan | ProfileScan
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,10 @@ class Dialect(ABC):
     def day_after(self, at: exp.Expr, seconds: exp.Expr) -> exp.Expr:
         """The day of the instant that lies so many seconds, a whole number, after another one."""
 
+    @abstractmethod
+    def microseconds(self, at: exp.Expr) -> exp.Expr:
+        """An instant as a whole number: microseconds since 1970."""
+
     # --- text -----------------------------------------------------------------------------------------------------
 
     def no_text(self) -> exp.Expr:
@@ -110,6 +114,10 @@ class Dialect(ABC):
     def maximum(self, value: exp.Expr) -> exp.Expr:
         """The largest value, NULL if there is none."""
         return exp.Max(this=value)
+
+    def any_is_true(self, condition: exp.Expr) -> exp.Expr:
+        """Whether a condition holds for any row of a group."""
+        return exp.LogicalOr(this=condition)
 
     def rows(self, names: Sequence[str], rows: Sequence[Sequence[exp.Expr]]) -> exp.Expr:
         """A source of a query with these rows.

@@ -30,6 +30,10 @@ class DuckDb(Dialect):
         """The day of the instant that lies so many seconds after another one."""
         return exp.cast(exp.Add(this=at.copy(), expression=call("to_seconds", seconds)), "date")
 
+    def microseconds(self, at: exp.Expr) -> exp.Expr:
+        """An instant as microseconds since 1970."""
+        return call("epoch_us", at)
+
     def folded(self, value: exp.Expr) -> exp.Expr:
         """`lower` maps every code point to one, in no locale."""
         return call("lower", value)

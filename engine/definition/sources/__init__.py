@@ -11,6 +11,7 @@ from engine.definition.sources.contacts import read_contact
 from engine.definition.sources.custom_events_goals import read_custom_events_goal
 from engine.definition.sources.identity import read_identity_condition
 from engine.definition.sources.segment import read_segment_condition
+from engine.definition.sources.sequence import read_sequence
 from engine.definition.sources.tag import read_tag
 from engine.definition.tree import Node
 
@@ -24,6 +25,7 @@ SOURCES: Sources = MappingProxyType(
         "identity": ("identity", read_identity_condition),
         "segment": ("segment", read_segment_condition),
         "contact_timeline": ("contact_timeline", read_contact_timeline),
+        "sequence": ("sequence", read_sequence),
         "custom_events_goals": ("custom_events_goal", read_custom_events_goal),
     }
 )

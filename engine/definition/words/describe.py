@@ -23,12 +23,14 @@ from engine.definition.tree import (
     PropertyCondition,
     SegmentCondition,
     SelectedEvents,
+    SequenceCondition,
+    SequenceStep,
     TagCondition,
     Which,
 )
 from engine.definition.vocabulary import CUSTOM_EVENT_PREFIX
 from engine.definition.words.texts import any_of, counted, number_text, quoted
-from engine.definition.words.timeframes import each_words, timeframe_words
+from engine.definition.words.timeframes import duration_words, each_words, timeframe_words
 from engine.definition.words.values import AMOUNTS, path_words, subject_words, test_words
 
 LONGEST_SENTENCE = 100
@@ -97,6 +99,8 @@ def condition_words(node: Node, *, is_negated: bool = False, of_event: bool = Fa
             return _event_time_words(node, is_negated=is_negated)
         case PropertyCondition():
             return _property_words(node, is_negated=is_negated)
+        case SequenceCondition():
+            return _sequence_words(node, is_negated=is_negated)
         case GoalCondition():
             return _goal_words(node, is_negated=is_negated)
         case _:
@@ -201,6 +205,29 @@ def _property_words(node: PropertyCondition, *, is_negated: bool) -> str:
     _, noun, details = _event_words(node.events)
     what = f"the {_AGGREGATES[node.aggregate]} of {path_words(node.path)} of {noun}s{details}"
     return f"{what}{_spaced(timeframe_words(node.timeframe))} is {'not ' if is_negated else ''}{_range(node)}"
+
+
+def _sequence_words(node: SequenceCondition, *, is_negated: bool) -> str:
+    steps = [_step_words(step) for step in node.steps]
+    if node.absent is not None:
+        _, noun, details = _event_words(node.absent.events)
+        steps.append(f"no {noun}{details}{_within_words(node.absent)}")
+    same = "" if node.same_property is None else f", all with the same {path_words(node.same_property)},"
+    words = (", then ".join(steps) + same + _spaced(timeframe_words(node.timeframe))).removesuffix(",")
+    return f"not ({words})" if is_negated else words
+
+
+def _step_words(step: SequenceStep) -> str:
+    verb, noun, details = _event_words(step.events)
+    words = f"{verb} {_article(noun)} {noun}{details}{_within_words(step)}"
+    if step.without:
+        between = [_event_words(events) for events in step.without]
+        words += f" without {any_of([f'{_article(noun)} {noun}{details}' for _, noun, details in between])} in between"
+    return words
+
+
+def _within_words(step: SequenceStep) -> str:
+    return "" if step.within is None else f" within {duration_words(step.within)}"
 
 
 def _goal_words(node: GoalCondition, *, is_negated: bool) -> str:

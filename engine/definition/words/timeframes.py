@@ -58,6 +58,14 @@ def each_words(each: EachOfTheLast) -> str:
     return words if each.first_day == MONDAY else f"{words}, from {day_name[each.first_day - 1]}"
 
 
+def duration_words(duration: timedelta) -> str:
+    """Such as `90 minutes` or `2 days`, in the largest unit that it is a whole number of."""
+    minutes = duration // timedelta(minutes=1)
+    if minutes % (24 * 60) == 0:
+        return counted(minutes // (24 * 60), "day")
+    return counted(minutes // 60, "hour") if minutes % 60 == 0 else counted(minutes, "minute")
+
+
 def _from_monday(timeframe: Timeframe) -> Timeframe:
     """The same weeks, if they began on Monday."""
     start, end = (
