@@ -29,9 +29,9 @@ from engine.storage.segments import (
     AppliedSegment,
     StoredSegment,
     apply_segments,
-    checked_segments,
     delete_segment,
     found_segment,
+    stored_beside,
     stored_segments,
 )
 from engine.storage.workspace_folder import make_workspace, opened_workspace
@@ -235,10 +235,9 @@ class Workspace(ContactMethods, KeepingMethods):
         """
         read = as_segments(segments, default_timezone=self.timezone, fields=self.fields.of_definitions)
         instant = as_instant(as_of)
-        checked_segments(self._store, read)
+        others = {name: item.segment for name, item in stored_beside(self._store, read).items()}
 
         def work() -> Preview:
-            others = {name: item.segment for name, item in stored_segments(self._store).items()}
             found = evaluate(self._store, read, as_of=instant, others=others, on_step=on_step)
             previews = []
             for segment in read:

@@ -58,12 +58,17 @@ def found_segment(segments: dict[str, StoredSegment], segment_id: str) -> Stored
     return segments[segment_id]
 
 
-def checked_segments(store: Store, segments: Sequence[Segment]) -> None:
-    """Refuse segments that cannot be computed on this store, or two under one id. Raises: SegmentsFileError."""
+def stored_beside(store: Store, segments: Sequence[Segment]) -> dict[str, StoredSegment]:
+    """What `stored_segments` gives, once these segments, which may name them, can be computed on this store.
+
+    Raises: SegmentsFileError for segments that cannot, or two under one id.
+    """
     _check(store, segments)
     with store_errors(store.path), store.cursor() as cursor:
         _check_fields(cursor, segments)
-        _check_references(segments, _stored(cursor))
+        known = _stored(cursor)
+    _check_references(segments, known)
+    return known
 
 
 def apply_segments(
