@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 import populace
 from engine.storage.changes import identity_index
 from engine.storage.changes.identity_index import IdentityIndex
+from engine.storage.changes.text_hashes import Hashes
 
 names = st.text("ab", max_size=4)
 changes = st.lists(st.dictionaries(names, st.none() | st.integers(0, 5), max_size=6), max_size=8)
 
 
-def weak_hashes(identities: object) -> tuple[identity_index.Hashes, identity_index.Hashes]:
+def weak_hashes(identities: object) -> tuple[Hashes, Hashes]:
     """Hashes of which the first is often the same for different identities, and the second sometimes."""
     texts = [*identities]  # type: ignore[misc]
     first = np.array([len(text) for text in texts], np.uint64)

@@ -21,7 +21,7 @@ from engine.storage.changes.arrow_rows import (
 )
 from engine.storage.changes.contact_rows import ContactRows
 from engine.storage.changes.custom_event_rows import CustomEventRows, Key, key_hashes
-from engine.storage.changes.event_ids import hashes_of
+from engine.storage.changes.event_ids import id_hashes
 from engine.storage.changes.identity_rows import IdentityRows
 from engine.storage.changes.memory import LAST_SENT_MAIL, LIST_COLUMNS, ListRow, TagRow, WriterMemory
 from engine.storage.changes.subscription_rows import SubscriptionRows
@@ -220,7 +220,7 @@ class ChangeSet:
                 memory.tags[name] = row
         memory.touched.add(self._all_touched())
         if memory.event_ids is not None:
-            memory.event_ids.add(hashes_of(self.timeline.new_ids))
+            memory.event_ids.add(id_hashes(self.timeline.new_ids))
         if memory.custom_event_keys is not None:
             memory.custom_event_keys.add(key_hashes(self.custom_events.new_keys))
 

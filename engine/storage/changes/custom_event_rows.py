@@ -11,7 +11,8 @@ import duckdb
 import pyarrow as pa
 
 from engine.storage.changes.arrow_rows import INCOMING, contact_ids, incoming, insert, instants, table_of, texts
-from engine.storage.changes.event_ids import EventIds, Hashes, hashes_of
+from engine.storage.changes.event_ids import EventIds, id_hashes
+from engine.storage.changes.text_hashes import Hashes
 from engine.storage.changes.timeline_rows import move_rows
 
 Key = tuple[str, str]
@@ -133,7 +134,7 @@ class CustomEventRows:
 
 def key_hashes(keys: Sequence[Key]) -> Hashes:
     """The hash of each key, for `EventIds`."""
-    return hashes_of([f"{name}:{external_id}" for name, external_id in keys])
+    return id_hashes([f"{name}:{external_id}" for name, external_id in keys])
 
 
 def loaded_keys(cursor: duckdb.DuckDBPyConnection) -> EventIds:

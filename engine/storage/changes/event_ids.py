@@ -8,7 +8,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-Hashes = NDArray[np.uint64]
+from engine.storage.changes.text_hashes import Hashes, hashes_of
+
+_SEED = 20
 
 
 class EventIds:
@@ -19,7 +21,7 @@ class EventIds:
     """
 
     def __init__(self, ids: Iterable[Sequence[str]] = ()) -> None:
-        parts = [hashes_of(part) for part in ids]
+        parts = [id_hashes(part) for part in ids]
         self._runs: list[Hashes] = [np.sort(np.concatenate(parts))] if parts else []
 
     def __len__(self) -> int:
@@ -48,6 +50,6 @@ class EventIds:
             self._runs[-1] = np.sort(np.concatenate([self._runs[-1], last]), kind="stable")
 
 
-def hashes_of(ids: Sequence[str] | pl.Series) -> Hashes:
-    """The hash of each id: the same within this process, and only there."""
-    return pl.Series(ids, dtype=pl.String).hash(seed=20).to_numpy()
+def id_hashes(ids: Sequence[str] | pl.Series) -> Hashes:
+    """The hash of each id, for `EventIds`."""
+    return hashes_of(ids, seed=_SEED)

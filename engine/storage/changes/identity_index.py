@@ -11,7 +11,8 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-Hashes = NDArray[np.uint64]
+from engine.storage.changes.text_hashes import Hashes, hashes_of
+
 Owners = NDArray[np.int32]
 
 NOBODY = -1
@@ -99,7 +100,7 @@ def _columns(batch: pa.RecordBatch) -> tuple[pl.Series, Owners]:
 
 
 def _hashes_of(identities: Sequence[str] | pl.Series) -> tuple[Hashes, Hashes]:
-    """Two hashes of each identity: the same within this process, and only there."""
-    series = pl.Series(identities, dtype=pl.String)
-    first, second = (series.hash(seed=seed).to_numpy() for seed in _SEEDS)
+    """Two hashes of each identity."""
+    series = pl.Series(identities, dtype=pl.String)  # once, for both
+    first, second = (hashes_of(series, seed=seed) for seed in _SEEDS)
     return first, second

@@ -19,7 +19,7 @@ from engine.storage.changes.arrow_rows import (
     table_of,
     texts,
 )
-from engine.storage.changes.event_ids import EventIds, hashes_of
+from engine.storage.changes.event_ids import EventIds, id_hashes
 
 PROFILE_KINDS = ("contact.created", "contact.updated", "contact.merged")
 """Kinds whose `changes` say what became of the fields of a contact."""
@@ -59,7 +59,7 @@ class TimelineRows:
         if not ids:
             return
         assert self._known_ids is not None
-        may_have = self._known_ids.may_have(hashes_of(ids))
+        may_have = self._known_ids.may_have(id_hashes(ids))
         suspects = [event_id for event_id, may in zip(ids, may_have.tolist(), strict=True) if may]
         if suspects:
             with incoming(self._cursor, table_of({"id": texts(suspects)})):
