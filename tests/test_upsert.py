@@ -348,3 +348,11 @@ def test_a_batch_may_create_merge_and_update_one_contact(shop: Workspace) -> Non
     kinds = [kind for kind, _, _ in entries(shop)]
     assert kinds == ["contact.created", "contact.created", "contact.merged", "contact.updated", "contact.updated"]
     assert shop.check().is_clean
+
+
+def test_whoever_was_written_since_the_last_recompute_is_touched_and_stands_there_once(shop: Workspace) -> None:
+    for email in (ADA, "bo@example.com", ADA):
+        shop.upsert({"email": email, "first_name": "Ada"})
+        shop.upsert({"email": email, "last_name": email})
+    touched = "SELECT c.email FROM touched JOIN contacts AS c USING (contact_id) ORDER BY 1"
+    assert shop._store.rows(touched) == [(ADA,), ("bo@example.com",)]

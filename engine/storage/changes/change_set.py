@@ -83,6 +83,7 @@ class ChangeSet:
         self._has_direct_changes = False
         self._direct_entry_count = 0
         self._touched: set[int] = set()
+        self._touched_in_all: set[int] = set()
         self.needs_new_memory = False
         """Whether the small tables or columns were changed by statements that were run at once."""
 
@@ -182,7 +183,7 @@ class ChangeSet:
 
     def write(self) -> bool:
         """Put all changes into the store; whether there were any."""
-        touched = self._all_touched()
+        touched = self._touched_in_all = self._all_touched()
         self.contacts.write()
         changed = [
             self.identities.write(),
@@ -205,20 +206,20 @@ class ChangeSet:
         return True
 
     def remember(self) -> None:
-        """Let the writer's memory know what was written, once it is committed."""
+        """Let the writer's memory know what `write` wrote, once it is committed."""
         memory = self.memory
         memory.next_contact_id = self.contacts.next_id
         memory.next_sequence += self._direct_entry_count + self.timeline.count
         memory.next_mail_sequence += len(self._mails)
         if memory.identities is not None:
-            memory.identities.change(self.identities.changed)
+            memory.identities.change(self.identities.written)
         memory.lists.update(self._small.lists)
         for name, row in self._small.tags.items():
             if row is None:
                 memory.tags.pop(name, None)
             else:
                 memory.tags[name] = row
-        memory.touched.add(self._all_touched())
+        memory.touched.add(self._touched_in_all)
         if memory.event_ids is not None:
             memory.event_ids.add(id_hashes(self.timeline.new_ids))
         if memory.custom_event_keys is not None:

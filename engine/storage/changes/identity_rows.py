@@ -32,6 +32,8 @@ class IdentityRows:
         self._cursor, self._index = cursor, index
         self._stored: dict[str, int | None] = {}
         self._owners: dict[str, int | None] = {}
+        self.written: dict[str, int | None] = {}
+        """What `write` wrote: the identities that were given away, with their owners now."""
 
     def load(self, identities: Iterable[str]) -> None:
         """Look up the owners of identities, those that were not looked up before."""
@@ -63,14 +65,9 @@ class IdentityRows:
         self.load([identity])
         self._owners[identity] = contact_id
 
-    @property
-    def changed(self) -> dict[str, int | None]:
-        """The identities that were given away, with their owners now."""
-        return {i: owner for i, owner in self._owners.items() if owner != self._stored[i]}
-
     def write(self) -> bool:
         """Write what changed; whether anything did."""
-        changed = self.changed
+        changed = self.written = {i: owner for i, owner in self._owners.items() if owner != self._stored[i]}
         known = [i for i in changed if self._stored[i] is not None]
         if known:
             with incoming(self._cursor, table_of({"identity": texts(known)})):
