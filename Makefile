@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.populace-installed
 
-.PHONY: help setup demo test lint bench bench-workspace bench-ingest lock clean
+.PHONY: help setup demo test lint bench bench-workspace bench-language bench-ingest lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -38,6 +38,9 @@ bench: setup  ## the batch benchmark: our plan beside hand-written SQL
 
 bench-workspace: setup  ## the workspace benchmark: import, recompute, members, one contact, SQL
 	@$(BIN)/python -m benchmarks.workspace
+
+bench-language: setup  ## the language benchmark: each construct beside the same in SQL by hand
+	@$(BIN)/python -m benchmarks.language
 
 bench-ingest: setup  ## the ingest benchmark: upserts and events of many threads, reads meanwhile
 	@$(BIN)/python -m benchmarks.ingest

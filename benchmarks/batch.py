@@ -16,32 +16,27 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
-from pathlib import Path
 
 import duckdb
 import numpy as np
 import psutil
 
+from benchmarks.generated import CONTACTS, EVENTS, generated_store
 from benchmarks.workload import Workload, workload
 from engine.definition import Segment, read_segment
 from engine.execute import Evaluation, evaluate
 from engine.execute.contact_set import ContactIds
-from engine.storage import Store, StoreSettings
+from engine.storage import Store
 from engine.storage.loading import TimelineOrder
-from ingest.dataset import StopAtFirstBadRow, open_dataset
-from ingest.generator import generate_dataset
 from ingest.generator.dataset import DEFAULT_UNTIL_AT
-from ingest.load import load_dataset
 
-CONTACTS, EVENTS, SEGMENTS, REPEATS, SEED = 1_000_000, 20_000_000, 200, 5, 20
-MEMORY_BYTES = 3 * 2**30
-DATA = Path(os.environ.get("POPULACE_BENCH_DATA", Path(__file__).parent / "data"))
+SEGMENTS, REPEATS = 200, 5
 
 
 def main() -> None:
     """Measure and print."""
     arguments = _arguments()
-    with _store(arguments.contacts, arguments.events, TimelineOrder(arguments.order)) as store:
+    with generated_store(arguments.contacts, arguments.events, TimelineOrder(arguments.order)) as store:
         list_ids = sorted(list_id for list_id, deleted_at in store.catalog().lists.items() if deleted_at is None)
         work = workload(arguments.segments, DEFAULT_UNTIL_AT, list_ids)
         segments = [read_segment(item.segment) for item in work]
@@ -97,34 +92,6 @@ def _arguments() -> argparse.Namespace:
     orders = [order.value for order in TimelineOrder]
     parser.add_argument("--order", choices=orders, default=TimelineOrder.KIND_CONTACT.value)
     return parser.parse_args()
-
-
-def _store(contacts: int, events: int, order: TimelineOrder) -> Store:
-    """The store with the generated data; made where it is not there yet."""
-    folder = DATA / f"{contacts}x{events}-{SEED}"
-    path = folder / f"{order.name.lower()}.duckdb"
-    settings = StoreSettings(memory_bytes=MEMORY_BYTES)
-    if path.exists():
-        return Store.open(path, settings)
-    dataset = open_dataset(generated(contacts, events), bad_rows=StopAtFirstBadRow())
-    started = time.perf_counter()
-    partial = path.with_suffix(".partial")
-    partial.unlink(missing_ok=True)
-    with Store.create(partial, settings) as store:
-        load_dataset(store, dataset, order=order, on_table=lambda name: print(f"loading {name}", flush=True))
-    partial.rename(path)
-    print(f"loaded in {time.perf_counter() - started:.1f} s", flush=True)
-    return Store.open(path, settings)
-
-
-def generated(contacts: int, events: int) -> Path:
-    """The folder of the generated dataset; made where it is not there yet."""
-    folder = DATA / f"{contacts}x{events}-{SEED}" / "dataset"
-    if not folder.exists():
-        started = time.perf_counter()
-        generate_dataset(folder, contact_count=contacts, event_count=events, seed=SEED)
-        print(f"generated in {time.perf_counter() - started:.1f} s", flush=True)
-    return folder
 
 
 def _check_same_members(store: Store, work: list[Workload], evaluation: Evaluation) -> None:

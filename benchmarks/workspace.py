@@ -24,7 +24,8 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from benchmarks.batch import DATA, SEED, generated, peak_memory, scale_parser
+from benchmarks.batch import peak_memory, scale_parser
+from benchmarks.generated import DATA, SEED, generated
 from benchmarks.workload import workload
 from engine.definition import read_segment
 from engine.execute import Evaluation, evaluate

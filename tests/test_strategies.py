@@ -1,54 +1,13 @@
 """The strategies make every construct of the language, as plain JSON."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 from hypothesis import given, settings
 
-from tests.definitions import leaves_of
+from tests.constructs import words_of
 from tests.strategies import definitions, same_examples_each_time, world_and_segments
 from tests.strategies_palette import ZONE_NAMES, Row
-
-
-def branch_operators(node: Row, depth: int = 0) -> Iterator[tuple[str, int]]:
-    if node["kind"] == "leaf":
-        yield "leaf", depth
-    else:
-        yield node["branch"]["operator"], depth
-        for inner in node["branch"]["leaves"]:
-            yield from branch_operators(inner, depth + 1)
-
-
-def words_of(segment: Row) -> Iterator[tuple[str, object]]:
-    """Everything of the language that a segment uses, as pairs of a place and a word."""
-    yield "timezone", segment.get("timezone")
-    for operator, depth in branch_operators(segment["tree"]):
-        yield "branch", operator
-        yield "depth", depth
-    for leaf in leaves_of(segment["tree"]):
-        source = leaf["source"]
-        (condition,) = (value for key, value in leaf.items() if key != "source")
-        yield "source", source
-        for key in (
-            "operator",
-            "count_of",
-            "count_operator",
-            "which",
-            "aggregate_operator",
-            "timeframe_operator",
-            "week_starts_on",
-        ):
-            yield f"{source} {key}", condition.get(key, "absent")
-        for step in condition.get("steps") or []:
-            for key in ("operator", "within_unit"):
-                yield f"{source} step {key}", step.get(key, "absent")
-            yield f"{source} step without", len(step.get("without") or [])
-        yield f"{source} same_property", "same_property" in condition
-        for asked in condition.get("filters") or []:
-            yield f"{source} {asked.get('field_type', 'absent')} filter", asked["operator"]
-            yield f"{source} missing", asked.get("missing")
-            yield f"{source} path length", len(asked.get("json_path") or [])
 
 
 def test_the_strategies_make_every_source_operator_timeframe_and_zone() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from sqlglot import exp
@@ -72,8 +72,8 @@ def event_scan_query(
         query = with_zone_offsets(query, CONTACTS, column("occurred_at", EVENTS), zone_offsets)
     query = query.where(*where).group_by(column("contact_id", EVENTS))
     columns = Columns(dialect, FACTS, windows, {fact: name for name, fact in scan.facts})
-    sets = [set_column(item, columns) for item in scan.conditions]
-    found = exp.select(column("contact_id", FACTS), *sets).from_(table(FACTS)).with_(FACTS, as_=query)
+    found = _with_sets(exp.select(column("contact_id", FACTS)), scan.conditions, columns)
+    found = found.from_(table(FACTS)).with_(FACTS, as_=query)
     if zone_edges is not None and any(_looks_at_zones(item) for item in scan.conditions):
         found = with_zone_edges(with_contacts_of(FACTS, found), CONTACTS, zone_edges)
     return found
@@ -89,8 +89,8 @@ def profile_scan_query(
 ) -> exp.Select:
     """The query of a scan. Rows: one per contact_id, in no order."""
     columns = Columns(dialect, CONTACTS, windows, {})
-    sets = [set_column(item, columns) for item in scan.conditions]
-    query = exp.select(column("contact_id", CONTACTS), *sets).from_(table("contacts", CONTACTS))
+    query = _with_sets(exp.select(column("contact_id", CONTACTS)), scan.conditions, columns)
+    query = query.from_(table("contacts", CONTACTS))
     if zone_edges is not None and any(any(local_windows_of(item.leaf)) for item in scan.conditions):
         query = with_zone_edges(query, CONTACTS, zone_edges)
     return query
@@ -99,25 +99,29 @@ def profile_scan_query(
 def subscription_scan_query(scan: SubscriptionScan, dialect: Dialect) -> exp.Select:
     """The query of a scan. Rows: one per contact_id on the list, in no order."""
     columns = Columns(dialect, SUBSCRIPTIONS, {}, {})
-    sets = [set_column(item, columns) for item in scan.conditions]
     is_on_list = exp.EQ(this=column("list_id", SUBSCRIPTIONS), expression=text(scan.list_id))
-    query = exp.select(column("contact_id", SUBSCRIPTIONS), *sets)
+    query = _with_sets(exp.select(column("contact_id", SUBSCRIPTIONS)), scan.conditions, columns)
     return query.from_(table("subscriptions", SUBSCRIPTIONS)).where(is_on_list)
 
 
 def identity_scan_query(scan: IdentityScan, dialect: Dialect) -> exp.Select:
     """The query of a scan. Rows: one per contact_id that has such an identity, in no order."""
     columns = Columns(dialect, IDENTITIES, {}, {})
-    sets = [set_column(item, columns) for item in scan.conditions]
     is_of_kind = dialect.starts_with(column("identity", IDENTITIES), text(f"{scan.kind}:"))
-    query = exp.select(column("contact_id", IDENTITIES), *sets).distinct()
+    query = _with_sets(exp.select(column("contact_id", IDENTITIES)), scan.conditions, columns).distinct()
     return query.from_(table("identities", IDENTITIES)).where(is_of_kind)
 
 
-def set_column(item: Condition, columns: Columns) -> exp.Alias:
-    """The boolean that says which contacts are in the set of a condition."""
+def _with_sets(query: exp.Select, conditions: Sequence[Condition], columns: Columns) -> exp.Select:
+    """The query with a boolean for each condition, which says who is in its set. Of a single set it has no others."""
+    if len(conditions) == 1:
+        return query.select(named(exp.true(), conditions[0].name)).where(_is_in_set(conditions[0], columns))
+    return query.select(*(named(_is_in_set(item, columns), item.name) for item in conditions))
+
+
+def _is_in_set(item: Condition, columns: Columns) -> exp.Expr:
     holds = condition(item.leaf, columns)
-    return named(negated(holds) if item.is_negated else holds, item.name)
+    return negated(holds) if item.is_negated else holds
 
 
 def _fact_conditions(fact: Fact, scan: EventScan, events: Columns) -> list[exp.Expr]:

@@ -14,6 +14,7 @@ import duckdb
 
 from engine.compile import Step, scan_step, zone_edges_step, zone_offsets_step
 from engine.definition import Segment
+from engine.definition.tree import CONTACT_TIMEZONE
 from engine.errors import InvalidPlanError, StepFailedError
 from engine.execute.contact_set import ContactSet
 from engine.execute.evaluation import Evaluation, StepTime
@@ -50,7 +51,8 @@ def evaluate(
 
     Raises: StoreError when memory or disk do not suffice.
     """
-    plan = build_plan(segments, catalog or store.catalog(), as_of, others=others)
+    has_zones = any(item.timezone == CONTACT_TIMEZONE for item in (*segments, *(others or {}).values()))
+    plan = build_plan(segments, catalog or store.catalog(has_zones=has_zones), as_of, others=others)
     if on_plan is not None:
         on_plan(plan)
     with store_errors(store.path), store.cursor() as cursor:
@@ -81,9 +83,8 @@ class _Run:
         self.found: dict[str, ContactSet] = {}
         self.times: list[StepTime] = []
         self.readers = _readers(plan)
-        contact_ids = cursor.sql("SELECT contact_id FROM contacts").to_arrow_table().column(0).to_numpy()
-        self.capacity = int(contact_ids.max(initial=-1)) + 1
-        self.everyone = ContactSet.of_ids(contact_ids, self.capacity)
+        self.everyone = _all_contacts(cursor)
+        self.capacity = self.everyone.capacity
 
     def all_scans(self) -> None:
         """Fill `sets`, and `failed` for conditions that cannot be computed."""
@@ -160,6 +161,16 @@ class _Run:
                 return ContactSet.none(self.capacity)
             case _:
                 raise InvalidPlanError("expression", f"{expression} is not over sets")
+
+
+def _all_contacts(cursor: duckdb.DuckDBPyConnection) -> ContactSet:
+    """Every contact. Their ids are dense but for those that are no more."""
+    query = "SELECT count(*), coalesce(max(contact_id) + 1, 0) FROM contacts"
+    ((count, capacity),) = cursor.execute(query).fetchall()
+    if count == capacity:
+        return ContactSet.all(capacity)
+    contact_ids = cursor.sql("SELECT contact_id FROM contacts").to_arrow_table().column(0).to_numpy()
+    return ContactSet.of_ids(contact_ids, capacity)
 
 
 def _readers(plan: Plan) -> Mapping[str, list[str]]:

@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 ContactIds = npt.NDArray[np.int32]
 
@@ -32,6 +33,11 @@ class ContactSet:
         return cls(np.zeros((capacity + 7) // 8, dtype=np.uint8), capacity)
 
     @classmethod
+    def all(cls, capacity: int) -> Self:
+        """Everybody with an id below the capacity."""
+        return cls(np.packbits(np.ones(capacity, dtype=np.bool_)), capacity)
+
+    @classmethod
     def of_ids(cls, contact_ids: ContactIds, capacity: int) -> Self:
         """The contacts with these ids, in any order."""
         flags = np.zeros(capacity, dtype=np.bool_)
@@ -41,7 +47,7 @@ class ContactSet:
     @classmethod
     def of_rows(cls, contact_ids: ContactIds, is_in: pa.ChunkedArray[pa.BooleanScalar], capacity: int) -> Self:
         """The contacts of the rows whose boolean is true. Each contact has at most one row."""
-        return cls.of_ids(contact_ids[is_in.to_numpy()], capacity)
+        return cls.of_ids(contact_ids if pc.all(is_in).as_py() else contact_ids[is_in.to_numpy()], capacity)
 
     @classmethod
     def unpacked(cls, packed: bytes) -> Self:

@@ -119,7 +119,7 @@ def segments_naming(cursor: duckdb.DuckDBPyConnection, field_name: str) -> list[
 
 def _check(store: Store, segments: Sequence[Segment]) -> None:
     check_ids(segments)
-    check_lists_of(segments, store.catalog().lists)
+    check_lists_of(segments, store.catalog(has_zones=False).lists)
 
 
 def _check_references(segments: Sequence[Segment], known: Mapping[str, StoredSegment]) -> None:

@@ -221,10 +221,11 @@ class Store:
         with store_errors(self.path), self.cursor() as cursor:
             return cursor.execute(query, parameters).fetchall()
 
-    def catalog(self) -> Catalog:
-        """What plans depend on: the lists, and the time zones that contacts have."""
+    def catalog(self, *, has_zones: bool = True) -> Catalog:
+        """What plans depend on: the lists, and the time zones that contacts have, which only their own days need."""
         lists = self.rows("SELECT id, deleted_at FROM lists")
-        zones = self.rows("SELECT zone_id, name FROM zones WHERE zone_id IN (SELECT zone_id FROM contacts)")
+        query = "SELECT zone_id, name FROM zones WHERE zone_id IN (SELECT zone_id FROM contacts)"
+        zones = self.rows(query) if has_zones else []
         return Catalog(
             lists={list_id: None if at is None else at.replace(tzinfo=UTC) for list_id, at in lists},
             zones={0: self.default_zone, **dict(zones)},

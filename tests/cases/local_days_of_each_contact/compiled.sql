@@ -35,10 +35,12 @@ FROM (VALUES
 -- The fields of the contacts: one row per contact.
 SELECT
   c.contact_id,
-  COALESCE(c.created_at >= z.window_2_start AND c.created_at < z.window_2_end, FALSE) AS condition_2
+  TRUE AS condition_2
 FROM contacts AS c
 JOIN zone_edges AS z
-  ON z.zone_id = c.zone_id;
+  ON z.zone_id = c.zone_id
+WHERE
+  COALESCE(c.created_at >= z.window_2_start AND c.created_at < z.window_2_end, FALSE);
 
 -- One pass over click_email events from 2026-03-07 13:00:00 before 2026-03-09 04:00:00: one row per contact that has any.
 -- fact_1: number of click_email events in each contact's own days, from 2026-03-07 13:00:00 before 2026-03-09 04:00:00
@@ -61,7 +63,9 @@ WITH facts AS (
 )
 SELECT
   facts.contact_id,
-  facts.fact_1 = 1 AS condition_1
-FROM facts;
+  TRUE AS condition_1
+FROM facts
+WHERE
+  facts.fact_1 = 1;
 
 -- local_days_of_each_contact = condition_1 OR condition_2

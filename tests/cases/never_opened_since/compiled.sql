@@ -1,8 +1,10 @@
 -- The fields of the contacts: one row per contact.
 SELECT
   c.contact_id,
-  NOT c.orders_count IS NULL AS condition_2
-FROM contacts AS c;
+  TRUE AS condition_2
+FROM contacts AS c
+WHERE
+  NOT c.orders_count IS NULL;
 
 -- One pass over open_email events after 2026-05-02 12:00:00 up to 2026-06-01 12:00:00: one row per contact that has any.
 -- fact_1: latest of open_email events up to 2026-06-01 12:00:00
@@ -20,7 +22,9 @@ WITH facts AS (
 )
 SELECT
   facts.contact_id,
-  COALESCE(facts.fact_1 > CAST('2026-05-02 12:00:00' AS TIMESTAMP), FALSE) AS condition_1
-FROM facts;
+  TRUE AS condition_1
+FROM facts
+WHERE
+  COALESCE(facts.fact_1 > CAST('2026-05-02 12:00:00' AS TIMESTAMP), FALSE);
 
 -- never_opened_since = NOT condition_1 AND condition_2

@@ -39,7 +39,9 @@ WITH facts AS (
 )
 SELECT
   facts.contact_id,
-  facts.fact_1 = 2 AS condition_1
-FROM facts;
+  TRUE AS condition_1
+FROM facts
+WHERE
+  facts.fact_1 = 2;
 
 -- orders_count_once = condition_1

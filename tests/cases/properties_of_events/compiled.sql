@@ -20,7 +20,9 @@ WITH facts AS (
 )
 SELECT
   facts.contact_id,
-  NOT facts.fact_1 IS NULL AS condition_1
-FROM facts;
+  TRUE AS condition_1
+FROM facts
+WHERE
+  NOT facts.fact_1 IS NULL;
 
 -- properties_of_events = condition_1
