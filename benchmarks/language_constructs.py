@@ -188,7 +188,7 @@ def _goals(as_of: datetime) -> Iterator[Construct]:
 
 def _sequences(as_of: datetime) -> Iterator[Construct]:
     def times(kind: str) -> str:
-        names = "contact_id, occurred_at AS at, properties"
+        names = "contact_id, occurred_at AS moment, properties"
         past = f"occurred_at <= {_at(as_of)} AND occurred_at > {_at(as_of, -90)}"
         return f"(SELECT {names} FROM timeline WHERE kind = '{kind}' AND {past})"
 
@@ -196,27 +196,27 @@ def _sequences(as_of: datetime) -> Iterator[Construct]:
     a: Json = {"kind": "open_email"}
     b: Json = {"kind": "click_email"}
     sql = f"""
-        SELECT contact_id FROM (SELECT contact_id, min(at) AS first FROM {opened} GROUP BY contact_id)
-        JOIN (SELECT contact_id, max(at) AS last FROM {clicked} GROUP BY contact_id) USING (contact_id)
-        WHERE last > first"""
+        SELECT contact_id FROM (SELECT contact_id, min(moment) AS first_at FROM {opened} GROUP BY contact_id)
+        JOIN (SELECT contact_id, max(moment) AS last_at FROM {clicked} GROUP BY contact_id) USING (contact_id)
+        WHERE last_at > first_at"""
     yield Construct("sequence", _sequence(a, b), sql)
     same = "b.contact_id = a.contact_id"
-    asof = f"SELECT DISTINCT b.contact_id FROM {clicked} AS b ASOF JOIN {opened} AS a ON {same} AND b.at > a.at"
-    sql = f"{asof} WHERE b.at - a.at <= INTERVAL 1 HOUR"
+    asof = f"SELECT DISTINCT b.contact_id FROM {clicked} AS b ASOF JOIN {opened} AS a ON {same} AND b.moment > a.moment"
+    sql = f"{asof} WHERE b.moment - a.moment <= INTERVAL 1 HOUR"
     soon: Json = {"within_value": 1, "within_unit": "hours"}
     yield Construct("sequence within", _sequence(a, b | soon), sql)
     between = f"SELECT 1 FROM {times('insert_message_history')} AS x WHERE x.contact_id = b.contact_id"
-    sql = f"{asof} WHERE NOT EXISTS ({between} AND x.at > a.at AND x.at < b.at)"
+    sql = f"{asof} WHERE NOT EXISTS ({between} AND x.moment > a.moment AND x.moment < b.moment)"
     without = b | {"without": [{"kind": "insert_message_history"}]}
     yield Construct("sequence without", _sequence(a, without), sql)
     sql = f"""
-        SELECT DISTINCT a.contact_id FROM {opened} AS a ASOF LEFT JOIN {clicked} AS b ON {same} AND b.at > a.at
-        WHERE a.at <= {_at(as_of, -1)} AND (b.at IS NULL OR b.at - a.at > INTERVAL 1 DAY)"""
+        SELECT DISTINCT a.contact_id FROM {opened} AS a ASOF LEFT JOIN {clicked} AS b ON {same} AND b.moment > a.moment
+        WHERE a.moment <= {_at(as_of, -1)} AND (b.moment IS NULL OR b.moment - a.moment > INTERVAL 1 DAY)"""
     absent = b | {"operator": "not_done", "within_value": 1, "within_unit": "days"}
     yield Construct("sequence not_done", _sequence(a, absent), sql)
     device = "json_extract_string({}.properties, '/device')"
     alike = f"{device.format('a')} = {device.format('b')}"
-    joined = f"{clicked} AS b ASOF JOIN {opened} AS a ON {same} AND {alike} AND b.at > a.at"
+    joined = f"{clicked} AS b ASOF JOIN {opened} AS a ON {same} AND {alike} AND b.moment > a.moment"
     sql = f"SELECT DISTINCT b.contact_id FROM {joined}"
     leaf = _sequence(a, b, same_property=["device"])
     yield Construct("sequence same_property", leaf, sql)

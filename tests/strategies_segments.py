@@ -25,6 +25,7 @@ def tree_of(dice: Dice, leaves: list[Row], depth: int) -> Row:
     return {"kind": "branch", "branch": {"operator": operator, "leaves": inner}}
 
 
+RARELY_OF_A_TEMPLATE: list[Row] = [*[Row()] * 9, {"template_id": "t1"}]
 SOURCES = [
     *["contacts"] * 10,
     *["lists", "tag"] * 2,
@@ -109,34 +110,40 @@ def sequence_condition(dice: Dice, palette: Palette) -> Row:
     """One thing after another, within times that a few of the palette's instants lie apart."""
     steps = [{**some_events(dice, palette), **dice.choice([{}, {"operator": "done"}])}]
     for _ in range(dice.choice([1, 1, 1, 2])):
-        step = {**some_events(dice, palette), **dice.choice([{}, time_apart(dice, palette), time_apart(dice, palette)])}
+        step = {**some_events(dice, palette), **dice.choice([{}, {}, time_apart(dice, palette)])}
         if dice.choice([False, False, True]):
-            step["without"] = [some_events(dice, palette) for _ in range(dice.choice([1, 1, 2]))]
+            step["without"] = [some_events(dice, palette, is_rare=True) for _ in range(dice.choice([1, 1, 2]))]
         steps.append(step)
     if dice.choice([False, False, True]):
         steps.append({**some_events(dice, palette), "operator": "not_done", **time_apart(dice, palette)})
-        if len(steps) > 2 and dice.choice([True, False]):
+        if len(steps) > 2 and dice.choice([True, True, False]):
             del steps[1]
-    same = dice.choice([{}, {}, {"same_property": [PLAIN_PROPERTY]}])
-    return {"steps": steps, **same, **dice.choice([{}, {}, timeframe(dice, palette)])}
+    same = dice.choice([{}, {}, {}, {"same_property": [PLAIN_PROPERTY]}])
+    return {"steps": steps, **same, **dice.choice([{}, {}, {}, timeframe(dice, palette)])}
 
 
-def some_events(dice: Dice, palette: Palette) -> Row:
-    filters = [property_filter(dice, palette)] if dice.choice([False] * 5 + [True]) else []
+def some_events(dice: Dice, palette: Palette, *, is_rare: bool = False) -> Row:
+    """Events of a step: mostly of one kind, so that a contact has several; or of a rare one."""
+    custom = f"custom_event.{palette.event_name}"
+    kinds = [custom, *palette.kinds] if is_rare else [*palette.kinds[:1] * 4, *palette.kinds, custom]
+    filters = [property_filter(dice, palette)] if dice.choice([False] * 9 + [True]) else []
     return {
-        "kind": dice.choice([*palette.kinds, f"custom_event.{palette.event_name}"]),
-        **dice.choice([{}, {}, {}, {"template_id": "t1"}]),
+        "kind": dice.choice(kinds),
+        **dice.choice(RARELY_OF_A_TEMPLATE),
         **({"filters": filters} if filters else {}),
     }
 
 
 def time_apart(dice: Dice, palette: Palette) -> Row:
-    """How far two of the palette's instants lie apart, or a little more or less."""
+    """How far two of the palette's instants lie apart, or a little more or less; or longer than any."""
     one, other = dice.choice(palette.instants), dice.choice(palette.instants)
-    unit = dice.choice(["hours", "minutes", "days"])
-    apart = abs(one - other) // timedelta(**{unit: 1}) + dice.choice([0, 0, 1])
+    unit = dice.choice(["days", "hours", "minutes"])
     most = timedelta(days=3650) // timedelta(**{unit: 1})
-    return {"within_value": min(max(apart, 1), most), "within_unit": unit}
+    apart = abs(one - other) // timedelta(**{unit: 1}) + dice.choice([0, 0, 1])
+    return {
+        "within_value": dice.choice([min(max(apart, 1), most), min(max(apart, 1), most), most]),
+        "within_unit": unit,
+    }
 
 
 def property_aggregate(dice: Dice, palette: Palette) -> Row:

@@ -44,7 +44,7 @@ def world_of(dice: Dice, palette: Palette) -> Row:
     row_counts = [0, 2, 3, 3, 4, 4, 5, 6, 8]
     contact_parts = dice.parts(40, [0, 1, 2, 2, 3, 3, 3, 4, 4, 4, 5])
     emails = EMAILS[: len(contact_parts)]
-    owners = [*emails, *emails, "nobody@x.example"]
+    owners = [*emails[:1] * 4, *emails, *emails, "nobody@x.example"]  # one of them with enough events for a sequence
     return {
         "as_of": palette.as_of,
         "timezone": dice.choice(palette.zones),
