@@ -26,7 +26,7 @@ demo: setup  ## segments over 20,000 generated contacts and a million events
 	@$(BIN)/populace demo
 
 test: setup  ## all tests
-	@$(BIN)/python -m pytest -n auto
+	@$(BIN)/python -m pytest -n auto --dist loadgroup
 
 lint: setup  ## linters and type checks
 	@$(BIN)/ruff check .
@@ -48,7 +48,7 @@ bench-ingest: setup  ## the ingest benchmark: upserts and events of many threads
 lock: setup  ## write requirements.lock anew from pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --no-annotate \
-		--extra dev --extra bench --output-file requirements.lock pyproject.toml
+		--extra dev --extra bench --extra clickhouse --extra postgres --extra spark --output-file requirements.lock pyproject.toml
 
 clean:  ## remove what make made
 	rm -rf $(VENV) populace-demo build *.egg-info

@@ -104,6 +104,14 @@ class SegmentsFileError(CallerError):
     """A segments file cannot be read, or one of its segments is not valid."""
 
 
+class UnsupportedByDialectError(CallerError):
+    """Another SQL engine cannot say what a segment asks for, at least not with the same members."""
+
+    def __init__(self, dialect: str, problem: str) -> None:
+        self.dialect, self.problem = dialect, problem
+        super().__init__(f"{dialect} cannot {problem}")
+
+
 class InvalidPlanError(InternalError):
     """A plan node was built with arguments that cannot be: a bug in the planner."""
 

@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
+from engine.compile.dialects import DIALECTS
+from engine.compile.script import members_script
 from engine.compile.steps import Step, memberships_in_words, scan_step, zone_edges_step, zone_offsets_step
+from engine.compile.tables import tables, tables_script
 
-__all__ = ["Step", "memberships_in_words", "scan_step", "zone_edges_step", "zone_offsets_step"]
+__all__ = [
+    "DIALECTS",
+    "Step",
+    "members_script",
+    "memberships_in_words",
+    "scan_step",
+    "tables",
+    "tables_script",
+    "zone_edges_step",
+    "zone_offsets_step",
+]

@@ -17,6 +17,7 @@ from engine.compile.sql import (
     column,
     double,
     integer,
+    is_any_of,
     is_not_null,
     negated,
     or_false,
@@ -184,7 +185,7 @@ def value_test(subject: Subject, test: PlacedTest, columns: Columns) -> exp.Expr
         case IsSet():
             return is_not_null(value)
         case TextIsAnyOf():
-            return or_false(_is_any_of(value, [text(item) for item in test.texts]))
+            return or_false(is_any_of(value, [text(item) for item in test.texts]))
         case TextContainsAnyOf():
             return _folded_test(columns.dialect.contains, value, test.folded_texts, columns)
         case TextStartsWithAnyOf():
@@ -195,7 +196,7 @@ def value_test(subject: Subject, test: PlacedTest, columns: Columns) -> exp.Expr
             sortable = columns.dialect.sortable(value)
             return or_false(_COMPARISONS[test.comparison](this=sortable, expression=text(test.text)))
         case NumberIsAnyOf():
-            return or_false(_is_any_of(value, [double(item) for item in test.numbers]))
+            return or_false(is_any_of(value, [double(item) for item in test.numbers]))
         case NumberCompares():
             return or_false(_COMPARISONS[test.comparison](this=value, expression=double(test.number)))
         case NumberIsBetween():
@@ -203,7 +204,13 @@ def value_test(subject: Subject, test: PlacedTest, columns: Columns) -> exp.Expr
         case IsInWindows():
             if subject.type is FieldType.DATE:
                 value = columns.dialect.midnight(value)
-            return or_false(any_of([_window_test(value, window, columns) for window in test.windows]))
+            return or_false(
+                columns.dialect.given(
+                    value,
+                    lambda at: any_of([_window_test(at.copy(), window, columns) for window in test.windows]),
+                    is_short=not subject.is_json,
+                )
+            )
         case BooleanIsAnyOf():
             return _boolean_test(value, test)
         case ArrayHasAnyOf():
@@ -219,12 +226,15 @@ def _folded_test(
     columns: Columns,
 ) -> exp.Expr:
     """Whether a relation of two texts holds for the value in lower case and one of the texts."""
-    folded = columns.dialect.folded(value)
-    return or_false(any_of([relation(folded.copy(), text(item)) for item in folded_texts]))
-
-
-def _is_any_of(value: exp.Expr, items: list[exp.Expr]) -> exp.Expr:
-    return exp.EQ(this=value, expression=items[0]) if len(items) == 1 else exp.In(this=value, expressions=items)
+    for item in folded_texts:
+        columns.dialect.check_folded(item)
+    return or_false(
+        columns.dialect.given(
+            columns.dialect.folded(value),
+            lambda folded: any_of([relation(folded.copy(), text(item)) for item in folded_texts]),
+            is_short=len(folded_texts) == 1,
+        )
+    )
 
 
 def _boolean_test(value: exp.Expr, test: BooleanIsAnyOf) -> exp.Expr:

@@ -168,6 +168,8 @@ def _different(path: tuple[str, ...], conditions: list[exp.Expr], dialect: Diale
     counts = []
     for kind in (FieldType.STRING, FieldType.NUMBER):
         value = dialect.json_value(column("properties", EVENTS), path, kind)
+        if kind is FieldType.NUMBER:
+            value = dialect.with_one_zero(value)
         counted = exp.Count(this=exp.Distinct(expressions=[value]))
         counts.append(_filtered(counted, [condition.copy() for condition in conditions]))
     return exp.Add(this=counts[0], expression=counts[1])

@@ -101,7 +101,8 @@ def _common_values(sequence: DidSteps, dialect: Dialect) -> dict[str, exp.Expr]:
         return {}
     properties = column("properties", EVENTS)
     kinds = {"common_text": FieldType.STRING, "common_number": FieldType.NUMBER}
-    return {name: dialect.json_value(properties.copy(), sequence.path, kind) for name, kind in kinds.items()}
+    values = {name: dialect.json_value(properties.copy(), sequence.path, kind) for name, kind in kinds.items()}
+    return {**values, "common_number": dialect.with_one_zero(values["common_number"])}
 
 
 def _done(sequence: DidSteps, number: int, source: str) -> exp.Select:

@@ -86,3 +86,13 @@ def is_null(value: exp.Expr) -> exp.Expr:
 def is_not_null(value: exp.Expr) -> exp.Expr:
     """IS NOT NULL."""
     return exp.Not(this=is_null(value))
+
+
+def is_any_of(value: exp.Expr, items: Sequence[exp.Expr]) -> exp.Expr:
+    """= one item, or IN several."""
+    return exp.EQ(this=value, expression=items[0]) if len(items) == 1 else exp.In(this=value, expressions=list(items))
+
+
+def if_(condition: exp.Expr, value: exp.Expr, otherwise: exp.Expr | None = None) -> exp.Expr:
+    """The value where the condition holds, else the other one, or NULL."""
+    return exp.Case(ifs=[exp.If(this=condition, true=value)], default=otherwise)

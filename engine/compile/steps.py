@@ -17,7 +17,13 @@ from engine.compile.scans import (
 )
 from engine.compile.sequences import sequence_scan_query
 from engine.compile.sql import table
-from engine.compile.words import condition_in_words, fact_in_words, scan_in_words
+from engine.compile.words import (
+    ZONE_EDGES_IN_WORDS,
+    ZONE_OFFSETS_IN_WORDS,
+    condition_in_words,
+    fact_in_words,
+    scan_in_words,
+)
 from engine.compile.zones import zone_edges_query, zone_offsets_query
 from engine.plan.nodes import (
     EventScan,
@@ -57,14 +63,12 @@ class Step:
 
 def zone_edges_step(edges: ZoneEdges) -> Step:
     """The step that makes the table of edges, in DuckDB; it comes before every scan."""
-    comment = "Where local days start and end, in UTC, for every time zone that contacts have."
-    return _table_step(edges.name, comment, zone_edges_query(edges, DUCKDB))
+    return _table_step(edges.name, ZONE_EDGES_IN_WORDS, zone_edges_query(edges, DUCKDB))
 
 
 def zone_offsets_step(offsets: ZoneOffsets) -> Step:
     """The step that makes the table of offsets, in DuckDB; it comes before every scan."""
-    comment = "What to add to UTC to find the local day, for every time zone that contacts have."
-    return _table_step(offsets.name, comment, zone_offsets_query(offsets, DUCKDB))
+    return _table_step(offsets.name, ZONE_OFFSETS_IN_WORDS, zone_offsets_query(offsets, DUCKDB))
 
 
 def _table_step(name: str, comment: str, query: exp.Select) -> Step:
@@ -75,7 +79,7 @@ def _table_step(name: str, comment: str, query: exp.Select) -> Step:
         expression=query,
         properties=exp.Properties(expressions=[exp.TemporaryProperty()]),
     )
-    return _step(name, comment, create, DUCKDB)
+    return step_of(name, comment, create, DUCKDB)
 
 
 def scan_step(scan: Scan, plan: Plan, dialect: Dialect = DUCKDB) -> Step:
@@ -109,7 +113,7 @@ def scan_step(scan: Scan, plan: Plan, dialect: Dialect = DUCKDB) -> Step:
         case _:
             assert_never(scan)
     names = tuple(condition.name for condition in scan.conditions)
-    return _step(scan.name, "\n".join(lines), query, dialect, names)
+    return step_of(scan.name, "\n".join(lines), query, dialect, names)
 
 
 def memberships_in_words(plan: Plan) -> str:
@@ -117,7 +121,8 @@ def memberships_in_words(plan: Plan) -> str:
     return "".join(f"{item.segment_id} = {condition_in_words(item.expression)}\n" for item in plan.memberships)
 
 
-def _step(name: str, comment: str, tree: exp.Expr, dialect: Dialect, conditions: tuple[str, ...] = ()) -> Step:
+def step_of(name: str, comment: str, tree: exp.Expr, dialect: Dialect, conditions: tuple[str, ...] = ()) -> Step:
+    """The step of a tree."""
     # sqlglot's pretty printer puts this in place of newlines inside literals, and then newlines in place of all of it:
     # what runs is never pretty-printed, and nothing is that holds the word.
     sql = dialect.sql(tree)

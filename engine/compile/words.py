@@ -26,6 +26,9 @@ from engine.plan.nodes import (
 )
 from engine.plan.windows import AnyWindow, LocalWindow, Window
 
+ZONE_EDGES_IN_WORDS = "Where local days start and end, in UTC, for every time zone that contacts have."
+ZONE_OFFSETS_IN_WORDS = "What to add to UTC to find the local day, for every time zone that contacts have."
+
 
 def scan_in_words(scan: Scan) -> str:
     """One sentence: what a scan reads, and what a row of it is."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import ClassVar
 
 from sqlglot import exp
 
+from engine.compile.dialects.column_type import ColumnType
 from engine.definition.fields import FieldType
 
 
@@ -22,9 +23,36 @@ class Dialect(ABC):
     name: ClassVar[str]
     """The name of the engine, and of sqlglot's dialect for it."""
 
+    column_types: ClassVar[Mapping[ColumnType, str]]
+    """The types of columns that may be NULL."""
+
+    max_columns: ClassVar[int | None] = None
+    """How many columns a query may have; None for more than anybody asks for."""
+
     def sql(self, tree: exp.Expr, *, pretty: bool = False) -> str:
         """The text of a tree."""
         return tree.sql(dialect=self.name, pretty=pretty)
+
+    def comment(self, line: str) -> str:
+        """A line of words as it may stand in a comment."""
+        return line
+
+    # --- tables ---------------------------------------------------------------------------------------------------
+
+    def column_type(self, kind: ColumnType, *, is_key: bool) -> str:
+        """The type of a column; those of keys are never NULL."""
+        return f"{self.column_types[kind]} NOT NULL" if is_key else self.column_types[kind]
+
+    def table_options(self, key: Sequence[str]) -> str:
+        """What follows the columns of a table whose rows are read by that key."""
+        return ""
+
+    def given(self, value: exp.Expr, use: Callable[[exp.Expr], exp.Expr], *, is_short: bool) -> exp.Expr:
+        """What `use` makes of a value.
+
+        Engines that would compute it each time it is used are made to compute it before, unless it is short to say.
+        """
+        return use(value)
 
     # --- numbers, instants, days ----------------------------------------------------------------------------------
 
@@ -70,6 +98,9 @@ class Dialect(ABC):
     @abstractmethod
     def folded(self, value: exp.Expr) -> exp.Expr:
         """A text in simple lower case, as `engine.definition.folding` has it."""
+
+    def check_folded(self, folded_text: str) -> None:  # noqa: B027  # no engine but those that differ refuses any
+        """Refuse a text in lower case that `folded` would look for in vain. Raises: UnsupportedByDialectError."""
 
     @abstractmethod
     def contains(self, value: exp.Expr, part: exp.Expr) -> exp.Expr:
@@ -118,6 +149,14 @@ class Dialect(ABC):
     def any_is_true(self, condition: exp.Expr) -> exp.Expr:
         """Whether a condition holds for any row of a group."""
         return exp.LogicalOr(this=condition)
+
+    def with_one_zero(self, number: exp.Expr) -> exp.Expr:
+        """A double in which -0 is 0, where values are grouped, or different ones counted."""
+        return number
+
+    @abstractmethod
+    def rows_of(self, array: Sequence[exp.Expr]) -> exp.Expr:
+        """One row for each of these texts, in a SELECT list."""
 
     def rows(self, names: Sequence[str], rows: Sequence[Sequence[exp.Expr]]) -> exp.Expr:
         """A source of a query with these rows.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from types import MappingProxyType
 
 from sqlglot import exp
 
+from engine.compile.dialects.column_type import ColumnType
 from engine.compile.dialects.dialect import Dialect
 from engine.compile.sql import call, double, text
 from engine.definition.fields import FieldType
@@ -25,6 +27,19 @@ class DuckDb(Dialect):
     """DuckDB 2."""
 
     name = "duckdb"
+    column_types = MappingProxyType(
+        {
+            ColumnType.INTEGER: "INTEGER",
+            ColumnType.TEXT: "VARCHAR",
+            ColumnType.NUMBER: "DOUBLE",
+            ColumnType.DECIMAL: f"DECIMAL(38, {GOAL_VALUE_DECIMALS})",
+            ColumnType.INSTANT: "TIMESTAMP",
+            ColumnType.DATE: "DATE",
+            ColumnType.BOOLEAN: "BOOLEAN",
+            ColumnType.JSON: "VARCHAR",
+            ColumnType.TEXTS: "VARCHAR[]",
+        }
+    )
 
     def day_after(self, at: exp.Expr, seconds: exp.Expr) -> exp.Expr:
         """The day of the instant that lies so many seconds after another one."""
@@ -91,6 +106,10 @@ class DuckDb(Dialect):
     def array_has_number(self, array: exp.Expr, numbers: Sequence[float]) -> exp.Expr:
         """Whether one of the numbers is an element of the JSON array; NULL for what is no array."""
         return _any_element(array, FieldType.NUMBER, [double(value) for value in numbers])
+
+    def rows_of(self, array: Sequence[exp.Expr]) -> exp.Expr:
+        """One row for each element."""
+        return call("unnest", exp.Array(expressions=list(array)))
 
 
 DUCKDB = DuckDb()
