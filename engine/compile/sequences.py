@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from sqlglot import exp
@@ -22,7 +22,7 @@ from engine.compile.zones import with_zone_edges
 from engine.definition.fields import FieldType
 from engine.plan.expressions import local_windows_of
 from engine.plan.nodes import DidSteps, KindOfEvents, SequenceScan
-from engine.plan.windows import LocalWindow, Window
+from engine.plan.windows import Window
 
 MOMENTS, ROW = "moments", "m"
 STEP, ABSENT = "step_", "not_after"
@@ -30,14 +30,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def sequence_scan_query(
-    scan: SequenceScan,
-    dialect: Dialect,
-    *,
-    as_of_end: Window,
-    zone_edges: str | None,
-    windows: Mapping[LocalWindow, str],
+    scan: SequenceScan, columns: Columns, *, as_of_end: Window, zone_edges: str | None
 ) -> exp.Select:
-    """The query of a scan. Rows: one per contact_id in the set, in no order.
+    """The query of a scan. Rows: one per contact_id in the set, in no order. `columns` are those of events.
 
     Events of one contact at one instant become one row: a moment, which says of what steps it has events. One pass in
     order of time for each step then finds the moments that complete the steps so far. For that it is enough to look
@@ -45,7 +40,7 @@ def sequence_scan_query(
     between it and now also lies between any earlier one and now.
     """
     sequence = scan.sequence
-    steps = [(MOMENTS, _moments(scan, Columns(dialect, EVENTS, windows, {}), as_of_end, zone_edges))]
+    steps = [(MOMENTS, _moments(scan, columns, as_of_end, zone_edges))]
     for number in range(2, len(sequence.steps) + 1):
         steps.append((f"done_{number}", _done(sequence, number, steps[-1][0])))
     found = _not_followed(sequence, steps[-1][0]) if sequence.absence is not None else _all_done(sequence, steps[-1][0])
@@ -61,7 +56,7 @@ def _moments(scan: SequenceScan, columns: Columns, as_of_end: Window, zone_edges
     """The query of the moments. Rows: one per contact, common value if one is asked for, and instant."""
     sequence, dialect, at = scan.sequence, columns.dialect, column("occurred_at", EVENTS)
     kinds = tuple(dict.fromkeys(events.kind for events in sequence.all_events))
-    common = _common_values(sequence, dialect)
+    common = common_values(sequence, dialect)
     keys = [column("contact_id", EVENTS), *common.values(), dialect.microseconds(at.copy())]
     names = ["contact_id", *common, "at"]
     flags = [named(dialect.any_is_true(flag), name) for name, flag in _flags(sequence, columns)]
@@ -95,7 +90,7 @@ def _selected(events: KindOfEvents, columns: Columns) -> list[exp.Expr]:
     return [is_kind, *selection_conditions(events, columns)]
 
 
-def _common_values(sequence: DidSteps, dialect: Dialect) -> dict[str, exp.Expr]:
+def common_values(sequence: DidSteps, dialect: Dialect) -> dict[str, exp.Expr]:
     """What all events must have in common, by name: a text or a number, of which one is NULL."""
     if sequence.path is None:
         return {}

@@ -8,7 +8,10 @@ from typing import assert_never
 
 from sqlglot import exp
 
+from engine.compile.asof_sequences import asof_sequence_query
 from engine.compile.dialects import DUCKDB, Dialect
+from engine.compile.event_sources import EVENTS
+from engine.compile.expressions import Columns
 from engine.compile.scans import (
     event_scan_query,
     identity_scan_query,
@@ -103,7 +106,8 @@ def scan_step(scan: Scan, plan: Plan, dialect: Dialect = DUCKDB) -> Step:
             lines += [f"{name}: {fact_in_words(fact)}" for name, fact in scan.facts]
         case SequenceScan():
             as_of_end = Window(None, just_after(plan.as_of))
-            query = sequence_scan_query(scan, dialect, as_of_end=as_of_end, zone_edges=zone_edges, windows=windows)
+            make = asof_sequence_query if dialect.has_asof_joins else sequence_scan_query
+            query = make(scan, Columns(dialect, EVENTS, windows, {}), as_of_end=as_of_end, zone_edges=zone_edges)
         case SubscriptionScan():
             query = subscription_scan_query(scan, dialect)
         case IdentityScan():

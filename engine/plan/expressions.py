@@ -97,7 +97,7 @@ def local_windows_of(leaf: Expression) -> Iterator[LocalWindow]:
         if isinstance(leaf.window, LocalWindow):
             yield leaf.window
         for events in leaf.all_events:
-            yield from _local_windows_of_events(events)
+            yield from local_windows_of_events(events)
     for fact in facts_of(leaf):
         yield from local_windows_of_fact(fact)
 
@@ -107,10 +107,11 @@ def local_windows_of_fact(fact: Fact) -> Iterator[LocalWindow]:
     if isinstance(fact.window, LocalWindow):
         yield fact.window
     if isinstance(fact.events, KindOfEvents):
-        yield from _local_windows_of_events(fact.events)
+        yield from local_windows_of_events(fact.events)
 
 
-def _local_windows_of_events(events: KindOfEvents) -> Iterator[LocalWindow]:
+def local_windows_of_events(events: KindOfEvents) -> Iterator[LocalWindow]:
+    """The windows of the filter on events that differ by time zone."""
     if events.event_filter is not None:
         for leaf in leaves(events.event_filter):
             yield from local_windows_of(leaf)

@@ -29,6 +29,9 @@ class Dialect(ABC):
     max_columns: ClassVar[int | None] = None
     """How many columns a query may have; None for more than anybody asks for."""
 
+    has_asof_joins: ClassVar[bool] = False
+    """Whether an event can be joined with the latest one before it."""
+
     def sql(self, tree: exp.Expr, *, pretty: bool = False) -> str:
         """The text of a tree."""
         return tree.sql(dialect=self.name, pretty=pretty)

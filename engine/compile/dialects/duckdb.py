@@ -27,6 +27,7 @@ class DuckDb(Dialect):
     """DuckDB 2."""
 
     name = "duckdb"
+    has_asof_joins = True
     column_types = MappingProxyType(
         {
             ColumnType.INTEGER: "INTEGER",
