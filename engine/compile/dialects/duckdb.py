@@ -10,12 +10,12 @@ from sqlglot import exp
 
 from engine.compile.dialects.column_type import ColumnType
 from engine.compile.dialects.dialect import Dialect
-from engine.compile.sql import call, double, text
+from engine.compile.sql import call, double, if_, text
 from engine.definition.fields import FieldType
 from engine.definition.vocabulary import GOAL_VALUE_DECIMALS, MAX_GOAL_VALUE
 from engine.plan.zones import EARLIEST_AT, LATEST_AT
 
-_NUMBER_TYPES = ("BIGINT", "UBIGINT", "HUGEINT", "UHUGEINT", "DOUBLE")
+_BOOLEANS = {"true": exp.true(), "false": exp.false()}
 _DATE_PATTERN = r"(000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})-[0-9]{2}-[0-9]{2}"
 _INSTANT_PATTERN = (
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?"
@@ -68,6 +68,8 @@ class DuckDb(Dialect):
 
     def has_any(self, array: exp.Expr, texts: Sequence[exp.Expr]) -> exp.Expr:
         """Whether one of the texts is an element of an array of texts."""
+        if len(texts) == 1:
+            return call("list_contains", array, texts[0])
         return call("list_has_any", array, exp.Array(expressions=list(texts)))
 
     def json_value(self, document: exp.Expr, path: Sequence[str], as_type: FieldType) -> exp.Expr:
@@ -75,15 +77,14 @@ class DuckDb(Dialect):
         pointer = _pointer(path)
         match as_type:
             case FieldType.STRING:
-                return _if_type(document, pointer, ("VARCHAR",), _text_at(document, pointer))
+                return if_(_is_text(document, pointer), _text_at(document, pointer))
             case FieldType.NUMBER:
-                number = exp.TryCast(this=_text_at(document, pointer), to=exp.DataType.build("double"))
-                return _if_type(document, pointer, _NUMBER_TYPES, number)
+                return exp.TryCast(this=_json_at(document, pointer), to=exp.DataType.build("double"))
             case FieldType.TIME:
                 return _instant_at(document, pointer)
             case FieldType.BOOLEAN:
-                is_true = exp.EQ(this=_text_at(document, pointer), expression=text("true"))
-                return _if_type(document, pointer, ("BOOLEAN",), is_true)
+                booleans = [exp.If(this=text(name), true=value) for name, value in _BOOLEANS.items()]
+                return exp.Case(this=_json_at(document, pointer), ifs=[item.copy() for item in booleans])
             case FieldType.DATE:
                 return _date_at(document, pointer)
             case FieldType.JSON:
@@ -95,10 +96,9 @@ class DuckDb(Dialect):
         """A number at the path, exact and rounded to the decimals of goal values; NULL if missing, or too large."""
         pointer = _pointer(path)
         kind = exp.DataType.build(f"DECIMAL(38, {GOAL_VALUE_DECIMALS})")
-        number = exp.TryCast(this=_text_at(document, pointer), to=kind)
+        number = exp.TryCast(this=_json_at(document, pointer), to=kind)
         is_small = exp.LT(this=exp.Abs(this=number), expression=self.decimal(Decimal(MAX_GOAL_VALUE)))
-        small = exp.Case(ifs=[exp.If(this=is_small, true=number.copy())])
-        return _if_type(document, pointer, _NUMBER_TYPES, small)
+        return exp.Case(ifs=[exp.If(this=is_small, true=number.copy())])
 
     def array_has_text(self, array: exp.Expr, texts: Sequence[str]) -> exp.Expr:
         """Whether one of the texts is an element of the JSON array; NULL for what is no array."""
@@ -134,7 +134,7 @@ def _instant_at(document: exp.Expr, pointer: str) -> exp.Expr:
     The pattern refuses what the cast would accept: no zone, hour 24. Upper case, because the cast knows no `t` or `z`.
     """
     matches = call("regexp_full_match", _text_at(document, pointer), text(_INSTANT_PATTERN))
-    is_instant = exp.and_(_is_type(document, pointer, ("VARCHAR",)), matches)
+    is_instant = exp.and_(_is_text(document, pointer), matches)
     is_in_range = exp.Between(
         this=_utc(document, pointer), low=DUCKDB.instant(EARLIEST_AT), high=DUCKDB.instant(LATEST_AT)
     )
@@ -145,7 +145,7 @@ def _instant_at(document: exp.Expr, pointer: str) -> exp.Expr:
 def _date_at(document: exp.Expr, pointer: str) -> exp.Expr:
     """A text that is a day of the years 1 to 9999, as DATE. The cast would accept other spellings, and year 0."""
     matches = call("regexp_full_match", _text_at(document, pointer), text(_DATE_PATTERN))
-    is_date = exp.and_(_is_type(document, pointer, ("VARCHAR",)), matches)
+    is_date = exp.and_(_is_text(document, pointer), matches)
     date = exp.TryCast(this=_text_at(document, pointer), to=exp.DataType.build("date"))
     return exp.Case(ifs=[exp.If(this=is_date, true=date)])
 
@@ -159,16 +159,14 @@ def _at(function: str, document: exp.Expr, pointer: str) -> exp.Expr:
     return call(function, document.copy(), text(pointer))
 
 
+def _json_at(document: exp.Expr, pointer: str) -> exp.Expr:
+    """The value as it is written: a text in quotation marks, so that no cast takes it for a number. One parse."""
+    return exp.cast(_at("json_extract", document, pointer), "varchar")
+
+
 def _text_at(document: exp.Expr, pointer: str) -> exp.Expr:
     return _at("json_extract_string", document, pointer)
 
 
-def _is_type(document: exp.Expr, pointer: str, types: Sequence[str]) -> exp.Expr:
-    actual = _at("json_type", document, pointer)
-    if len(types) == 1:
-        return exp.EQ(this=actual, expression=text(types[0]))
-    return exp.In(this=actual, expressions=[text(name) for name in types])
-
-
-def _if_type(document: exp.Expr, pointer: str, types: Sequence[str], value: exp.Expr) -> exp.Expr:
-    return exp.Case(ifs=[exp.If(this=_is_type(document, pointer, types), true=value)])
+def _is_text(document: exp.Expr, pointer: str) -> exp.Expr:
+    return exp.EQ(this=_at("json_type", document, pointer), expression=text("VARCHAR"))

@@ -2,10 +2,7 @@
 SELECT
   c.contact_id,
   COALESCE(
-    CASE
-      WHEN JSON_TYPE(c.custom_json_1, '/plan/tier') IN ('BIGINT', 'UBIGINT', 'HUGEINT', 'UHUGEINT', 'DOUBLE')
-      THEN TRY_CAST(JSON_EXTRACT_STRING(c.custom_json_1, '/plan/tier') AS DOUBLE)
-    END >= 2,
+    TRY_CAST(CAST(JSON_EXTRACT(c.custom_json_1, '/plan/tier') AS TEXT) AS DOUBLE) >= 2,
     FALSE
   ) AS condition_1,
   COALESCE(
