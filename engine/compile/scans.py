@@ -35,6 +35,7 @@ from engine.plan.nodes import (
     EventTimeIsIn,
     Fact,
     IdentityScan,
+    LatestIsSince,
     Measure,
     ProfileScan,
     SubscriptionScan,
@@ -59,8 +60,12 @@ def event_scan_query(
     `as_of_end` is everything up to the evaluation: an event deleted later still counts.
     """
     where = [*source_conditions(scan.events), *in_window(column("occurred_at", EVENTS), scan.hull, dialect)]
-    events = Columns(dialect, EVENTS, windows, {})
-    facts = [named(_measured(fact, _fact_conditions(fact, scan, events), dialect), name) for name, fact in scan.facts]
+    asked = {name: _fact_conditions(fact, scan, Columns(dialect, EVENTS, windows, {})) for name, fact in scan.facts}
+    if len({(fact.events, fact.window) for _, fact in scan.facts}) == 1:
+        # All facts ask the same of an event: no other one need be looked at.
+        where += next(iter(asked.values()))
+        asked = {name: [] for name in asked}
+    facts = [named(_measured(fact, asked[name], dialect), name) for name, fact in scan.facts]
     query = exp.select(column("contact_id", EVENTS), *facts).from_(source_of(scan.events, as_of_end, dialect))
     needs_edges = any(any(local_windows_of_fact(fact)) for _, fact in scan.facts)
     needs_offsets = any(fact.has_days_of_contacts for _, fact in scan.facts)
@@ -70,13 +75,23 @@ def event_scan_query(
         query = with_zone_edges(query, CONTACTS, zone_edges)
     if zone_offsets is not None and needs_offsets:
         query = with_zone_offsets(query, CONTACTS, column("occurred_at", EVENTS), zone_offsets)
-    query = query.where(*where).group_by(column("contact_id", EVENTS))
+    query = query.where(*where)
+    if _asks_for_any_event(scan):
+        is_in_set = named(exp.true(), scan.conditions[0].name)
+        return query.select(column("contact_id", EVENTS), is_in_set, append=False).distinct()
+    query = query.group_by(column("contact_id", EVENTS))
     columns = Columns(dialect, FACTS, windows, {fact: name for name, fact in scan.facts})
     found = _with_sets(exp.select(column("contact_id", FACTS)), scan.conditions, columns)
     found = found.from_(table(FACTS)).with_(FACTS, as_=query)
     if zone_edges is not None and any(_looks_at_zones(item) for item in scan.conditions):
         found = with_zone_edges(with_contacts_of(FACTS, found), CONTACTS, zone_edges)
     return found
+
+
+def _asks_for_any_event(scan: EventScan) -> bool:
+    """Whether all that is asked is whether there is any event that the scan keeps."""
+    leaves = [item.leaf for item in scan.conditions]
+    return len(leaves) == 1 and isinstance(leaves[0], LatestIsSince) and leaves[0].start_at == scan.hull.start_at
 
 
 def _looks_at_zones(item: Condition) -> bool:

@@ -47,8 +47,7 @@ WHERE
 WITH facts AS (
   SELECT
     e.contact_id,
-    COUNT(*) FILTER(WHERE
-      e.occurred_at >= z.window_1_start AND e.occurred_at < z.window_1_end) AS fact_1
+    COUNT(*) AS fact_1
   FROM timeline AS e
   JOIN contacts AS c
     ON c.contact_id = e.contact_id
@@ -58,6 +57,8 @@ WITH facts AS (
     e.kind = 'click_email'
     AND e.occurred_at >= CAST('2026-03-07 13:00:00' AS TIMESTAMP)
     AND e.occurred_at < CAST('2026-03-09 04:00:00' AS TIMESTAMP)
+    AND e.occurred_at >= z.window_1_start
+    AND e.occurred_at < z.window_1_end
   GROUP BY
     e.contact_id
 )

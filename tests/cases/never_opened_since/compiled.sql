@@ -8,23 +8,13 @@ WHERE
 
 -- One pass over open_email events after 2026-05-02 12:00:00 up to 2026-06-01 12:00:00: one row per contact that has any.
 -- fact_1: latest of open_email events up to 2026-06-01 12:00:00
-WITH facts AS (
-  SELECT
-    e.contact_id,
-    MAX(e.occurred_at) AS fact_1
-  FROM timeline AS e
-  WHERE
-    e.kind = 'open_email'
-    AND e.occurred_at > CAST('2026-05-02 12:00:00' AS TIMESTAMP)
-    AND e.occurred_at <= CAST('2026-06-01 12:00:00' AS TIMESTAMP)
-  GROUP BY
-    e.contact_id
-)
-SELECT
-  facts.contact_id,
+SELECT DISTINCT
+  e.contact_id,
   TRUE AS condition_1
-FROM facts
+FROM timeline AS e
 WHERE
-  COALESCE(facts.fact_1 > CAST('2026-05-02 12:00:00' AS TIMESTAMP), FALSE);
+  e.kind = 'open_email'
+  AND e.occurred_at > CAST('2026-05-02 12:00:00' AS TIMESTAMP)
+  AND e.occurred_at <= CAST('2026-06-01 12:00:00' AS TIMESTAMP);
 
 -- never_opened_since = NOT condition_1 AND condition_2
