@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,9 +31,9 @@ class ImportReport:
 
 
 def import_dataset(
-    store: Store, dataset: Dataset, *, ingested_at: datetime, on_table: OnTable | None = None
+    store: Store, dataset: Dataset, *, clock: Callable[[], datetime], on_table: OnTable | None = None
 ) -> ImportReport:
-    """Bring a dataset into a store. The same dataset once more changes nothing.
+    """Bring a dataset into a store. The same dataset once more changes nothing. `clock` says when it came in.
 
     - Contacts are known by their e-mail, lists by their id, subscriptions by contact and list: a row that is known
       updates the columns that it gives, and an empty cell removes a value.
@@ -61,7 +61,7 @@ def import_dataset(
                     arrived,
                     columns=columns,
                     custom_fields=dataset.custom_fields,
-                    ingested_at=ingested_at,
+                    clock=clock,
                 )
             implied = {"lists"} if "subscriptions" in dataset.tables else set()
             shown = {name: rows for name, rows in merged.items() if name in {*dataset.tables, *implied}}

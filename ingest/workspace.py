@@ -146,7 +146,7 @@ class Workspace(ContactMethods, KeepingMethods):
         Rules: see `ingest.importing.import_dataset`. Raises: DatasetError, BadRowError, StoreError.
         """
         opened = as_dataset(dataset, custom_fields=self.fields.in_use)
-        return import_dataset(self._store, opened, ingested_at=self._clock(), on_table=on_table)
+        return import_dataset(self._store, opened, clock=self._clock, on_table=on_table)
 
     def upsert(self, contact: Mapping[str, object]) -> Outcome:
         """Create a contact, or give a known one the values that are given; durable when it returns.

@@ -98,9 +98,9 @@ class Writer:
         self._group.close()
 
     def _commit(self, writes: Sequence[Write]) -> list[Written]:
-        now = stored_instant(self._clock())
         # Ctrl-C stops what the main thread does with the store, and not the writes of others.
         with self._store.transaction(interruptible=False) as cursor:
+            now = stored_instant(self._clock())  # not before: an import may have held this up, and come first
             if self._memory is None or self._memory.change_count != self._store.change_count:
                 self._memory = WriterMemory.read(cursor, self._store.change_count)
             needs = [write.needs() for write in writes]

@@ -37,7 +37,10 @@ REST = (
         SELECT 0, 'contact.updated', TIMESTAMP '2026-04-30 23:59:59.999999', max(sequence) + 1,
             '{"country": {"old": null, "new": "US"}}' FROM timeline""",
     "INSERT INTO tags VALUES ('vip', '#ff0000', TIMESTAMP '2026-01-01')",
-    "INSERT INTO retired VALUES (5, 0, TIMESTAMP '2026-05-01'), (6, NULL, TIMESTAMP '2026-05-02')",
+    """INSERT INTO retired VALUES
+        (5, 0, TIMESTAMP '2026-05-01', '{"email": "old@x.example"}'), (6, NULL, TIMESTAMP '2026-05-02', NULL)""",
+    "INSERT INTO earlier_identities VALUES (1, 'push:p1', 0, TIMESTAMP '2026-05-01'), (2, 'push:p0', NULL, NULL)",
+    "INSERT INTO earlier_lists VALUES (1, 'news', NULL, TIMESTAMP '2026-05-01')",
     "INSERT INTO outbox (sequence, mail, contact_id, list_id, created_at) "
     "VALUES (1, 'welcome', 0, 'news', TIMESTAMP '2026-05-01')",
     "INSERT INTO suppressed VALUES ('00ff', TIMESTAMP '2026-05-02')",
@@ -47,7 +50,7 @@ REST = (
 
 
 def fill(workspace: Workspace, scratch: Path) -> None:
-    """Rows in every table of schema 2, as the writers would leave them."""
+    """Rows in every table of schema 3, as the writers would leave them."""
     (scratch / "data").mkdir()
     write_dataset(WORLD, scratch / "data")
     workspace.import_dataset(scratch / "data")

@@ -84,10 +84,10 @@ def test_any_imports_leave_the_rows_of_the_model_and_again_nothing_new(datasets:
             folder.mkdir()
             write_dataset(dataset, folder)
             model.take(dataset)
-            import_dataset(store, open_dataset(folder), ingested_at=NOW)
+            import_dataset(store, open_dataset(folder), clock=lambda: NOW)
             assert _rows_of(store) == _rows_of_model(model)
             generation = store.generation()
-            assert not import_dataset(store, open_dataset(folder), ingested_at=NOW).has_changes
+            assert not import_dataset(store, open_dataset(folder), clock=lambda: NOW).has_changes
             assert store.generation() == generation
         assert _rows_of(store) == _rows_of_model(model)
         _check_books(store)

@@ -218,7 +218,7 @@ def _hash_of_datasets(datasets: Sequence[Dataset]) -> tuple[str, ImportReport]:
                 folder = Path(scratch) / str(next(numbers))
                 folder.mkdir()
                 write_dataset(dataset, folder)
-                report = import_dataset(store, open_dataset(folder), ingested_at=NOW)
+                report = import_dataset(store, open_dataset(folder), clock=lambda: NOW)
             return content_hash(store), report
 
 

@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import duckdb
 
+from engine.storage.import_journal import journal_identities
 
-def drop_identities(cursor: duckdb.DuckDBPyConnection) -> None:
+_IS_OWN = "gone.identity = i.identity AND gone.owner_id = i.contact_id"
+
+
+def drop_identities(cursor: duckdb.DuckDBPyConnection, at: datetime) -> None:
     """What is removed from a known contact in `arriving_contacts` names it no more; what is replaced still does."""
     for kind in ("external_id", "phone"):
-        cursor.execute(
-            f"""
-            DELETE FROM identities USING arriving_contacts AS r, contacts AS old
-            WHERE r.contact_id = old.contact_id AND identities.contact_id = old.contact_id
-                AND identities.identity = '{kind}:' || old.{kind} AND r.{kind} IS NULL
-            """
-        )
+        gone = f"""
+            SELECT '{kind}:' || old.{kind} AS identity, old.contact_id AS owner_id
+            FROM arriving_contacts AS r JOIN contacts AS old USING (contact_id) WHERE r.{kind} IS NULL
+        """
+        owned = f"SELECT i.identity, i.contact_id FROM identities AS i SEMI JOIN ({gone}) AS gone ON {_IS_OWN}"
+        journal_identities(cursor, owned, at)
+        cursor.execute(f"DELETE FROM identities AS i USING ({gone}) AS gone WHERE {_IS_OWN}")
 
 
-def insert_identities(cursor: duckdb.DuckDBPyConnection) -> None:
+def insert_identities(cursor: duckdb.DuckDBPyConnection, at: datetime) -> None:
     """Let contacts be known by what their fields say and nobody is known by: e-mail, external id, phone."""
     cursor.execute("INSERT INTO identities SELECT 'email:' || email, contact_id FROM numbers WHERE is_new")
     for kind, is_identity in (("external_id", "external_id <> ''"), ("phone", "phone_is_valid")):
         # What several contacts claim is the oldest one's, unless it is somebody's already.
         cursor.execute(
             f"""
-            INSERT INTO identities
+            CREATE TEMP TABLE claimed AS
             SELECT '{kind}:' || {kind} AS identity,
-                arg_min(contact_id, (coalesce(created_at, TIMESTAMP '9999-12-31'), email))
+                arg_min(contact_id, (coalesce(created_at, TIMESTAMP '9999-12-31'), email)) AS contact_id
             FROM contacts
             WHERE {is_identity} AND '{kind}:' || {kind} NOT IN (SELECT identity FROM identities)
             GROUP BY {kind}
             """
         )
+        new = "SELECT contact_id FROM numbers WHERE is_new"
+        journal_identities(cursor, f"SELECT identity, NULL FROM claimed WHERE contact_id NOT IN ({new})", at)
+        cursor.execute("INSERT INTO identities FROM claimed")
+        cursor.execute("DROP TABLE claimed")

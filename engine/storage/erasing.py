@@ -39,10 +39,36 @@ def add_to_anonymous_totals(cursor: duckdb.DuckDBPyConnection, contact_id: int) 
 
 
 def erase_rows(cursor: duckdb.DuckDBPyConnection, contact_id: int) -> None:
-    """Remove all that a contact did and is subscribed to, and what was to be mailed to it."""
+    """Remove all that a contact did and is subscribed to, what was to be mailed to it, and what is kept of earlier."""
     _reveal_versions(cursor, contact_id)
+    _forget_earlier(cursor, contact_id)
     for table in _ERASED_TABLES:
         cursor.execute(f"DELETE FROM {table} WHERE contact_id = $1", [contact_id])
+
+
+def _forget_earlier(cursor: duckdb.DuckDBPyConnection, contact_id: int) -> None:
+    """Remove what it was before merges, with all who were merged into it, and every identity that was ever theirs."""
+    merged = """
+        WITH RECURSIVE merged AS (
+            SELECT $1::INTEGER AS contact_id
+            UNION
+            SELECT r.contact_id FROM retired AS r JOIN merged ON r.merged_into = merged.contact_id
+        )
+    """
+    cursor.execute(
+        f"""
+        {merged}
+        DELETE FROM earlier_identities WHERE identity IN (
+            SELECT e.identity FROM earlier_identities AS e JOIN merged ON e.owner_id = merged.contact_id
+            UNION
+            SELECT i.identity FROM identities AS i WHERE i.contact_id = $1
+        )
+        """,
+        [contact_id],
+    )
+    cursor.execute(
+        f"{merged} UPDATE retired SET last_row = NULL WHERE contact_id IN (SELECT contact_id FROM merged)", [contact_id]
+    )
 
 
 def _reveal_versions(cursor: duckdb.DuckDBPyConnection, contact_id: int) -> None:

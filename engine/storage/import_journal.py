@@ -1,4 +1,4 @@
-"""Timeline entries that say what an import changed, with old and new values."""
+"""What an import changed, with old and new values."""
 
 from __future__ import annotations
 
@@ -53,6 +53,32 @@ def journal_subscriptions(cursor: duckdb.DuckDBPyConnection, at: datetime) -> No
         WHERE NOT r.is_new AND r.status <> old.status
         """,
         at,
+    )
+
+
+def journal_identities(cursor: duckdb.DuckDBPyConnection, owners: str, at: datetime) -> None:
+    """Keep who had identities until now, unless it was kept already. Columns of `owners`: identity, owner_id."""
+    cursor.execute(
+        f"""
+        INSERT INTO earlier_identities
+        SELECT (SELECT coalesce(max(sequence), 0) + 1 FROM timeline), o.identity, o.owner_id, $1
+        FROM ({owners}) AS o (identity, owner_id)
+        WHERE o.identity NOT IN (SELECT identity FROM earlier_identities WHERE until_at = $1)
+        """,
+        [stored_instant(at)],
+    )
+
+
+def journal_lists(cursor: duckdb.DuckDBPyConnection, at: datetime) -> None:
+    """Keep when known lists in `arriving_lists` had been deleted until now, where that is another instant."""
+    cursor.execute(
+        """
+        INSERT INTO earlier_lists
+        SELECT (SELECT coalesce(max(sequence), 0) + 1 FROM timeline), old.id, old.deleted_at, $1
+        FROM arriving_lists AS r JOIN lists AS old USING (id)
+        WHERE NOT r.is_new AND r.deleted_at IS DISTINCT FROM old.deleted_at
+        """,
+        [stored_instant(at)],
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -11,7 +11,7 @@ import duckdb
 from engine.definition.fields import CONTACT_FIELDS, JSON_FIELDS
 from engine.storage.arriving_identities import drop_identities, insert_identities
 from engine.storage.custom_fields import CustomFieldType, add_column, stored_fields
-from engine.storage.import_journal import journal_contacts, journal_subscriptions
+from engine.storage.import_journal import journal_contacts, journal_lists, journal_subscriptions
 from engine.storage.instants import stored_instant
 from engine.storage.loading import GIVEN, drop_events_counted_twice
 from engine.storage.store import Store, begin_generation
@@ -68,12 +68,14 @@ _TIMELINE = _Table(
     "timeline",
     ("id",),
     ("contact_id", "kind", "occurred_at", "template_id", "entity_type", "entity_id", "operation", "properties"),
+    kept=("old_values", "original_contact_id"),
     dated=True,
 )
 _CUSTOM_EVENTS = _Table(
     "custom_events",
     ("event_name", "external_id", "occurred_at"),
     ("contact_id", "goal_type", "goal_name", "goal_value", "properties", "deleted_at"),
+    kept=("original_contact_id",),
     dated=True,
 )
 
@@ -119,18 +121,20 @@ def merge(
     *,
     columns: Mapping[str, Sequence[str]],
     custom_fields: Mapping[str, CustomFieldType],
-    ingested_at: datetime,
+    clock: Callable[[], datetime],
 ) -> dict[str, MergedRows]:
     """Bring all rows of a store that `attached` gave into this one, in one transaction; what became of them, by table.
 
     `columns` names, for each partial table, the column that each character of `given` speaks of. `custom_fields` are
-    those that both stores have. The same rows once more change nothing.
+    those that both stores have; `clock` says which instant it is once nobody else writes. The same rows once more
+    change nothing.
     Raises: StoreError when memory or disk do not suffice; nothing is changed then.
     """
     merged: dict[str, MergedRows] = {}
     json_fields = {*JSON_FIELDS, *(key for key, kind in custom_fields.items() if kind is CustomFieldType.JSON)}
     source = f"{arrived.database}.main"
     with store.transaction() as cursor:
+        ingested_at = clock()
         # Within the transaction: contacts may have been erased or merged while the files were read.
         drop_suppressed(store, arrived)
         _drop_known_custom_events(store, arrived)
@@ -151,8 +155,11 @@ def merge(
             )
         merged["timeline"] = _plus(merged["timeline"], _add_events_without_id(cursor, source, ingested_at))
         merged["timeline"] = _plus(merged["timeline"], MergedRows(changed=drop_events_counted_twice(cursor)))
-        insert_identities(cursor)
+        insert_identities(cursor, ingested_at)
         _supersede(cursor)
+        if merged["contacts"].new or merged["subscriptions"].new:
+            # Files do not say what was before.
+            cursor.execute("UPDATE workspace SET exact_since = $1", [stored_instant(ingested_at)])
         if any(rows.new or rows.changed for rows in merged.values()):
             begin_generation(cursor)
             cursor.execute("INSERT INTO touched SELECT DISTINCT contact_id FROM numbers")
@@ -263,7 +270,7 @@ def _merge_table(
         f'CASE WHEN {is_new} OR {gives[name]} THEN r."{name}" ELSE old."{name}" END AS "{name}"'
         for name in table.values
     )
-    merged += "".join(f', old."{name}"' for name in table.kept)
+    merged += "".join(f", {_kept(table, name)}" for name in table.kept)
     differs = " OR ".join(f'({gives[name]} AND r."{name}" IS DISTINCT FROM old."{name}")' for name in table.values)
     cursor.execute(
         f"""
@@ -277,7 +284,9 @@ def _merge_table(
     if changed and table.name == _CONTACTS.name:
         compared = [name for name in table.values if name not in _DERIVED]
         journal_contacts(cursor, compared, ingested_at, json_fields=json_fields)
-        drop_identities(cursor)
+        drop_identities(cursor, ingested_at)
+    if changed and table is _LISTS:
+        journal_lists(cursor, ingested_at)
     if changed and table is _SUBSCRIPTIONS:
         journal_subscriptions(cursor, ingested_at)
         _date_statuses(cursor, ingested_at)
@@ -293,6 +302,13 @@ def _merge_table(
         else:
             _insert(cursor, table, names, f"SELECT {names} FROM arriving_{table.name}", ingested_at)
     return MergedRows(new, changed)
+
+
+def _kept(table: _Table, name: str) -> str:
+    """The value of a column that no row gives, as SQL."""
+    if name == "original_contact_id":  # whose an event was first says nothing once it is another contact's
+        return f"CASE WHEN old.contact_id = r.contact_id THEN old.{name} END AS {name}"
+    return f'old."{name}"'
 
 
 def _date_statuses(cursor: duckdb.DuckDBPyConnection, at: datetime) -> None:

@@ -267,7 +267,8 @@ class Store:
             migrate(cursor, 0)
             at = None if created_at is None else stored_instant(created_at)
             row = [latest_version(), self.default_zone, at, f"populace {version('populace')}", uuid.uuid4().hex]
-            cursor.execute("INSERT INTO workspace VALUES ($1, $2, $3, $4, $5)", row)
+            names = "schema_version, timezone, created_at, created_by, generation"
+            cursor.execute(f"INSERT INTO workspace ({names}) VALUES ($1, $2, $3, $4, $5)", row)
             add_missing_zones(cursor)
 
     def __enter__(self) -> Self:

@@ -42,5 +42,6 @@ class Erase(CommittedAlone):
         erase_rows(changes.cursor, contact_id)
         for identity in identities:
             release_identity(changes, identity, contact_id)
-        changes.retire(contact_id, merged_into=None)
+        changes.retire(contact_id, merged_into=None, last_row=None)
+        changes.history_begins_now()
         return Outcome.DELETED

@@ -72,6 +72,7 @@ def merge_contacts(changes: ChangeSet, contact_ids: Collection[int]) -> int:
     merge = planned_merge(changes, contact_ids)
     sides = [_side(changes, contact_id) for contact_id in (merge.survivor, *merge.others)]
     fields = _changes_of_survivor(changes, merge)
+    statuses = _statuses_of_survivor(changes, merge)
     for identity in changes.identities.of_contacts(merge.others):
         changes.identities.give(identity, merge.survivor)
     for contact_id in contact_ids:
@@ -83,8 +84,8 @@ def merge_contacts(changes: ChangeSet, contact_ids: Collection[int]) -> int:
     changes.custom_events.move(merge.others, merge.survivor)
     changes.move_mails(merge.others, merge.survivor)
     changes.contacts.change(merge.survivor, merge.values)
-    for contact_id in merge.others:
-        changes.retire(contact_id, merged_into=merge.survivor)
+    for contact_id, side in zip(merge.others, sides[1:], strict=True):
+        changes.retire(contact_id, merged_into=merge.survivor, last_row=json_text(side))
     entry = TimelineRow(
         merge.survivor,
         "contact.merged",
@@ -93,9 +94,16 @@ def merge_contacts(changes: ChangeSet, contact_ids: Collection[int]) -> int:
         operation="merge",
         properties=json_text({"sides": sides, "given_at": merge.times}),
         changes=changes_text(changes, fields),
+        old_values=json_text({"subscriptions": statuses}),
     )
     changes.timeline.add(entry)
     return merge.survivor
+
+
+def _statuses_of_survivor(changes: ChangeSet, merge: Merge) -> dict[str, str | None]:
+    """The status of the one that stays on every list that a side is on; None where it is not."""
+    own = changes.subscriptions.of_contact(merge.survivor)
+    return {list_id: own[list_id].status if list_id in own else None for list_id in sorted(merge.subscriptions)}
 
 
 def _changes_of_survivor(changes: ChangeSet, merge: Merge) -> list[FieldChange]:

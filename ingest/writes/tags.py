@@ -10,7 +10,7 @@ from engine.storage.changes import ChangeSet
 from engine.storage.changes.change_set import Needs
 from engine.storage.changes.memory import TagRow
 from engine.storage.changes.tag_statements import has_contacts, remove_tag, replace_tag, tags_of_contacts
-from engine.storage.changes.timeline_rows import TimelineRow
+from engine.storage.changes.timeline_rows import TimelineRow, json_text
 from ingest import values
 from ingest.values import RefusedValueError
 from ingest.writes.kept import KEPT, Kept
@@ -64,10 +64,19 @@ class ChangeTagsOfContact:
         if not changed:
             return Outcome.UNCHANGED
         new = [*old, *changed] if self.is_added else [name for name in old if name not in changed]
+        replaced = {"tags": old or None, "updated_at": changes.contacts.get(contact_id, "updated_at")}
         changes.contacts.change(contact_id, {"tags": new or None, "updated_at": changes.now})
         kind, operation = ("tag.added", "add") if self.is_added else ("tag.removed", "remove")
-        for name in changed:
-            entry = TimelineRow(contact_id, kind, changes.now, entity_type="tag", entity_id=name, operation=operation)
+        for number, name in enumerate(changed):
+            entry = TimelineRow(
+                contact_id,
+                kind,
+                changes.now,
+                entity_type="tag",
+                entity_id=name,
+                operation=operation,
+                old_values=None if number else json_text(replaced),
+            )
             changes.timeline.add(entry)
         return Outcome.UPDATED
 

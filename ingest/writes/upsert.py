@@ -11,7 +11,7 @@ from engine.errors import InvalidWriteError
 from engine.storage.changes import ChangeSet
 from engine.storage.changes.change_set import Needs
 from engine.storage.changes.identity_rows import identity_of
-from engine.storage.changes.timeline_rows import TimelineRow
+from engine.storage.changes.timeline_rows import TimelineRow, json_text
 from ingest.writes.contact_document import FIELD_IDENTITIES, ContactDocument, is_e164
 from ingest.writes.field_changes import FieldChange, changed_fields, changes_text
 from ingest.writes.matching import matched_contacts, release_identity
@@ -91,8 +91,11 @@ def write_fields(
     at = updated_at or changes.now
     values = {change.name: change.new for change in fields}
     _drop_identities(changes, contact_id, fields)
+    replaced = None
+    if "updated_at" not in values:
+        replaced = json_text({"updated_at": changes.contacts.get(contact_id, "updated_at")})
     changes.contacts.change(contact_id, {**values, **derived_values(changes, values), "updated_at": at})
-    _journal(changes, contact_id, "updated", at, changes_text(changes, fields))
+    _journal(changes, contact_id, "updated", at, changes_text(changes, fields), replaced)
 
 
 def derived_values(changes: ChangeSet, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,9 +128,17 @@ def _drop_identities(changes: ChangeSet, contact_id: int, fields: list[FieldChan
                 release_identity(changes, identity, contact_id)
 
 
-def _journal(changes: ChangeSet, contact_id: int, what: str, at: datetime, text: str) -> None:
+def _journal(
+    changes: ChangeSet, contact_id: int, what: str, at: datetime, text: str, replaced: str | None = None
+) -> None:
     entry = TimelineRow(
-        contact_id, f"contact.{what}", at, entity_type="contact", operation=what.removesuffix("d"), changes=text
+        contact_id,
+        f"contact.{what}",
+        at,
+        entity_type="contact",
+        operation=what.removesuffix("d"),
+        changes=text,
+        old_values=replaced,
     )
     changes.timeline.add(entry)
 

@@ -21,6 +21,7 @@ from engine.storage.changes.arrow_rows import (
 )
 from engine.storage.changes.contact_rows import ContactRows
 from engine.storage.changes.custom_event_rows import CustomEventRows, Key, key_hashes
+from engine.storage.changes.earlier_rows import write_earlier_identities, write_earlier_lists
 from engine.storage.changes.event_ids import id_hashes
 from engine.storage.changes.identity_rows import IdentityRows
 from engine.storage.changes.memory import LAST_SENT_MAIL, LIST_COLUMNS, ListRow, TagRow, WriterMemory
@@ -79,7 +80,7 @@ class ChangeSet:
         self.custom_events = CustomEventRows(cursor, None)
         self._small = _SmallTables()
         self._mails: list[Mail] = []
-        self._retired: list[tuple[int, int | None]] = []
+        self._retired: list[tuple[int, int | None, str | None]] = []
         self._has_direct_changes = False
         self._direct_entry_count = 0
         self._touched: set[int] = set()
@@ -125,7 +126,8 @@ class ChangeSet:
 
     def successor(self, contact_id: int) -> int | None:
         """The contact that one was merged into, itself where it is there as it was, None where it was deleted."""
-        return successor_by({**dict(stored_retired(self.cursor, contact_id)), **dict(self._retired)}, contact_id)
+        retired = {contact_id: merged_into for contact_id, merged_into, _ in self._retired}
+        return successor_by({**dict(stored_retired(self.cursor, contact_id)), **retired}, contact_id)
 
     def tag(self, name: str) -> TagRow | None:
         """A tag as it is now; None where it was not defined."""
@@ -151,10 +153,14 @@ class ChangeSet:
         self.cursor.execute("DELETE FROM settings WHERE name = $1", [LAST_SENT_MAIL])
         self.cursor.execute("INSERT INTO settings VALUES ($1, $2)", [LAST_SENT_MAIL, last])
 
-    def retire(self, contact_id: int, *, merged_into: int | None) -> None:
-        """Remove a contact for good."""
+    def retire(self, contact_id: int, *, merged_into: int | None, last_row: str | None) -> None:
+        """Remove a contact for good. `last_row` is what it was, as a JSON object, None if it is to be forgotten."""
         self.contacts.remove(contact_id)
-        self._retired.append((contact_id, merged_into))
+        self._retired.append((contact_id, merged_into, last_row))
+
+    def history_begins_now(self) -> None:
+        """Say that what was before cannot be told exactly any more."""
+        self.execute("UPDATE workspace SET exact_since = $1", [self.now])
 
     def move_mails(self, from_ids: Collection[int], to_id: int) -> None:
         """Let what must be mailed to some contacts be mailed to another one."""
@@ -169,7 +175,8 @@ class ChangeSet:
     def add_entries(self, rows: str, parameters: Iterable[object] = ()) -> None:
         """Add a timeline entry for every row of a query, at once.
 
-        Columns: contact_id, kind, entity_type, entity_id, operation, changes. Entries that wait in memory follow them.
+        Columns: contact_id, kind, entity_type, entity_id, operation, changes, old_values. Entries that wait in memory
+        follow them.
         """
         self._has_direct_changes = True
         first = self.memory.next_sequence + self._direct_entry_count
@@ -199,6 +206,7 @@ class ChangeSet:
         ]
         if not any(changed):
             return False
+        self._write_earlier()
         if new_keys := self.custom_events.new_keys:
             self._drop_events_counted_twice(new_keys)
         self._write_touched(self.memory.touched.missing(touched))
@@ -250,6 +258,27 @@ class ChangeSet:
                 """
             )
 
+    def _write_earlier(self) -> None:
+        """Keep what this replaces, where no entry of the timeline says it.
+
+        New contacts replace nothing, and of who is deleted nothing is kept.
+        """
+        sequence = self.memory.next_sequence
+        new_owners = self.identities.written
+        deleted_ids = {contact_id for contact_id, merged_into, _ in self._retired if merged_into is None}
+        owners = {
+            identity: owner
+            for identity, owner in self.identities.earlier.items()
+            if owner not in deleted_ids and (owner is not None or not self.contacts.is_new(new_owners[identity]))
+        }
+        write_earlier_identities(self.cursor, owners, sequence=sequence, until_at=self.now)
+        deleted = {
+            list_id: old.deleted_at
+            for list_id, row in self._small.lists.items()
+            if (old := self.memory.lists.get(list_id)) is not None and old.deleted_at != row.deleted_at
+        }
+        write_earlier_lists(self.cursor, deleted, sequence=sequence, until_at=self.now)
+
     def _write_lists(self) -> bool:
         rows = list(self._small.lists.values())
         for row in rows:
@@ -284,8 +313,9 @@ class ChangeSet:
         rows = self._retired
         if rows:
             columns = {
-                "contact_id": contact_ids([contact_id for contact_id, _ in rows]),
-                "merged_into": contact_ids([merged_into for _, merged_into in rows]),
+                "contact_id": contact_ids([contact_id for contact_id, _, _ in rows]),
+                "merged_into": contact_ids([merged_into for _, merged_into, _ in rows]),
+                "last_row": texts([last_row for _, _, last_row in rows]),
                 "retired_at": instants([self.now] * len(rows)),
             }
             insert(self.cursor, "retired", table_of(columns))

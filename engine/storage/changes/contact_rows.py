@@ -64,6 +64,10 @@ class ContactRows:
         """Whether a contact is there; it must have been loaded or added."""
         return contact_id not in self._removed and (contact_id in self._places or contact_id in self._new)
 
+    def is_new(self, contact_id: int | None) -> bool:
+        """Whether a contact was added."""
+        return contact_id in self._new
+
     def get(self, contact_id: int, name: str) -> Any:
         """A value as it is now. Raises: KeyError for a contact that was not loaded."""
         new = self._new.get(contact_id)

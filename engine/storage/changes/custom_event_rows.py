@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -13,7 +13,7 @@ import pyarrow as pa
 from engine.storage.changes.arrow_rows import INCOMING, contact_ids, incoming, insert, instants, table_of, texts
 from engine.storage.changes.event_ids import EventIds, id_hashes
 from engine.storage.changes.text_hashes import Hashes
-from engine.storage.changes.timeline_rows import move_rows
+from engine.storage.changes.timeline_rows import move_events
 
 Key = tuple[str, str]
 """Name and external id of a custom event."""
@@ -23,7 +23,10 @@ _MONEY = pa.decimal128(38, 9)
 
 @dataclass(frozen=True, slots=True)
 class CustomEventRow:
-    """One version of a custom event. Instants are naive, in UTC; `properties` is JSON text."""
+    """One version of a custom event. Instants are naive, in UTC; `properties` is JSON text.
+
+    `original_contact_id` is whose it was before a merge: no part of what it says.
+    """
 
     contact_id: int
     event_name: str
@@ -34,6 +37,7 @@ class CustomEventRow:
     goal_value: Decimal | None = None
     properties: str | None = None
     deleted_at: datetime | None = None
+    original_contact_id: int | None = field(default=None, compare=False)
 
 
 _COLUMNS = tuple(CustomEventRow.__slots__)
@@ -73,17 +77,21 @@ class CustomEventRows:
         """Add a version, or replace the one of the same instant."""
         key = (row.event_name, row.external_id)
         self.load([key])
+        known = self._versions[key].get(row.occurred_at)
+        if known is not None and known.contact_id == row.contact_id:
+            row = replace(row, original_contact_id=known.original_contact_id)
         self._versions[key][row.occurred_at] = row
         self._changed.add(key)
 
     def move(self, from_ids: Collection[int], to_id: int) -> None:
         """Let the events of some contacts be another contact's."""
-        move_rows(self._cursor, "custom_events", from_ids, to_id)
+        move_events(self._cursor, "custom_events", from_ids, to_id)
         self._moved.add(to_id)
         for versions in self._versions.values():
             for at, row in versions.items():
                 if row.contact_id in from_ids:
-                    versions[at] = replace(row, contact_id=to_id)
+                    original = row.contact_id if row.original_contact_id is None else row.original_contact_id
+                    versions[at] = replace(row, contact_id=to_id, original_contact_id=original)
 
     @property
     def touched(self) -> set[int]:
@@ -117,6 +125,7 @@ class CustomEventRows:
             superseded_at.extend([*(row.occurred_at for row in versions[1:]), None])
         columns = {name: texts([getattr(row, name) for row in rows]) for name in _COLUMNS}
         columns["contact_id"] = contact_ids([row.contact_id for row in rows])
+        columns["original_contact_id"] = contact_ids([row.original_contact_id for row in rows])
         columns["occurred_at"] = instants([row.occurred_at for row in rows])
         columns["deleted_at"] = instants([row.deleted_at for row in rows])
         columns["superseded_at"] = instants(superseded_at)

@@ -65,6 +65,11 @@ class IdentityRows:
         self.load([identity])
         self._owners[identity] = contact_id
 
+    @property
+    def earlier(self) -> dict[str, int | None]:
+        """The owners that written identities had before."""
+        return {identity: self._stored[identity] for identity in self.written}
+
     def write(self) -> bool:
         """Write what changed; whether anything did."""
         changed = self.written = {i: owner for i, owner in self._owners.items() if owner != self._stored[i]}

@@ -6,6 +6,10 @@ import duckdb
 
 from engine.storage.changes.change_set import ChangeSet
 
+_OLD_VALUES = """
+    json_object('tags', tags, 'updated_at', strftime(updated_at, '%Y-%m-%dT%H:%M:%S.%fZ'))::VARCHAR AS old_values
+"""
+
 
 def has_contacts(cursor: duckdb.DuckDBPyConnection, tag: str) -> bool:
     """Whether any stored contact has a tag."""
@@ -24,8 +28,9 @@ def replace_tag(changes: ChangeSet, old: str, new: str, *, kind: str, operation:
     """Let every stored contact that has a tag have another one in its place, once, with an entry of `kind` for each."""
     ids = _contacts_with(changes, old)
     changes.add_entries(
-        """
-        SELECT contact_id, $3, 'tag', $2, $4, json_object('tag', json_object('old', $1, 'new', $2))::VARCHAR
+        f"""
+        SELECT contact_id, $3, 'tag', $2, $4, json_object('tag', json_object('old', $1, 'new', $2))::VARCHAR,
+            {_OLD_VALUES}
         FROM contacts WHERE list_contains(tags, $1)
         """,
         (old, new, kind, operation),
@@ -47,8 +52,8 @@ def remove_tag(changes: ChangeSet, name: str) -> None:
     """Take a tag from every stored contact that has it, with an entry `tag.removed` for each."""
     ids = _contacts_with(changes, name)
     changes.add_entries(
-        """
-        SELECT contact_id, 'tag.removed', 'tag', $1, 'delete', NULL::VARCHAR
+        f"""
+        SELECT contact_id, 'tag.removed', 'tag', $1, 'delete', NULL::VARCHAR, {_OLD_VALUES}
         FROM contacts WHERE list_contains(tags, $1)
         """,
         (name,),

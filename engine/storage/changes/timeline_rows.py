@@ -26,7 +26,9 @@ PROFILE_KINDS = ("contact.created", "contact.updated", "contact.merged")
 
 
 class TimelineRow(NamedTuple):
-    """One entry. `occurred_at` is naive, in UTC; `properties` and `changes` are JSON text.
+    """One entry. `occurred_at` is naive, in UTC; `properties`, `changes` and `old_values` are JSON text.
+
+    `old_values` are those that `changes` does not say; `original_contact_id` is whose it was before a merge.
 
     A tuple, because hundreds of thousands are made in a second: a frozen dataclass takes five times as long.
     """
@@ -41,6 +43,8 @@ class TimelineRow(NamedTuple):
     template_id: str | None = None
     properties: str | None = None
     changes: str | None = None
+    old_values: str | None = None
+    original_contact_id: int | None = None
 
 
 _COLUMNS = TimelineRow._fields
@@ -93,13 +97,13 @@ class TimelineRows:
 
     def move(self, from_ids: Collection[int], to_id: int) -> None:
         """Let the entries of some contacts be another contact's."""
-        move_rows(self._cursor, "timeline", from_ids, to_id)
-        moved = {id(row): row._replace(contact_id=to_id) for row in self._rows if row.contact_id in from_ids}
+        move_events(self._cursor, "timeline", from_ids, to_id)
+        moved = {id(row): _moved(row, to_id) for row in self._rows if row.contact_id in from_ids}
         self._rows = [moved.get(id(row), row) for row in self._rows]
         self._by_id.update({row.id: row for row in moved.values() if row.id is not None})
         for event_id, row in self._by_id.items():
             if row.contact_id in from_ids:
-                self._by_id[event_id] = row._replace(contact_id=to_id)
+                self._by_id[event_id] = _moved(row, to_id)
 
     @property
     def touched(self) -> set[int]:
@@ -122,7 +126,8 @@ class TimelineRows:
         if count:
             values = dict(zip(_COLUMNS, zip(*self._rows, strict=True), strict=True))
             columns = {name: texts(column) for name, column in values.items()}
-            columns["contact_id"] = contact_ids(values["contact_id"])
+            for name in ("contact_id", "original_contact_id"):
+                columns[name] = contact_ids(values[name])
             columns["occurred_at"] = instants(values["occurred_at"])
             columns["sequence"] = numbers(range(first_sequence, first_sequence + count))
             columns["ingested_at"] = instants([ingested_at] * count)
@@ -130,11 +135,26 @@ class TimelineRows:
         return count
 
 
+def _moved(row: TimelineRow, to_id: int) -> TimelineRow:
+    original = row.contact_id if row.original_contact_id is None else row.original_contact_id
+    return row._replace(contact_id=to_id, original_contact_id=original)
+
+
 def move_rows(cursor: duckdb.DuckDBPyConnection, table: str, from_ids: Collection[int], to_id: int) -> None:
     """Let the rows of some contacts in one table be another contact's."""
+    _move_rows(cursor, table, from_ids, to_id, "")
+
+
+def move_events(cursor: duckdb.DuckDBPyConnection, table: str, from_ids: Collection[int], to_id: int) -> None:
+    """The same in a table whose rows remember whose they were first."""
+    _move_rows(cursor, table, from_ids, to_id, ", original_contact_id = coalesce(original_contact_id, contact_id)")
+
+
+def _move_rows(cursor: duckdb.DuckDBPyConnection, table: str, from_ids: Collection[int], to_id: int, more: str) -> None:
     with incoming(cursor, table_of({"contact_id": contact_ids(sorted(from_ids))})):
         cursor.execute(
-            f"UPDATE {table} SET contact_id = $1 WHERE contact_id IN (SELECT contact_id FROM {INCOMING})", [to_id]
+            f"UPDATE {table} SET contact_id = $1{more} WHERE contact_id IN (SELECT contact_id FROM {INCOMING})",
+            [to_id],
         )
 
 
@@ -143,13 +163,14 @@ def add_entries(
 ) -> int:
     """Add an entry for every row of a query, with the next sequence numbers; how many there were.
 
-    Columns: contact_id, kind, entity_type, entity_id, operation, changes.
+    Columns: contact_id, kind, entity_type, entity_id, operation, changes, old_values.
     """
     number, at_number = len(parameters) + 1, len(parameters) + 2
     ((count,),) = cursor.execute(
         f"""
         INSERT INTO timeline
-            (contact_id, kind, entity_type, entity_id, operation, changes, sequence, occurred_at, ingested_at)
+            (contact_id, kind, entity_type, entity_id, operation, changes, old_values,
+                sequence, occurred_at, ingested_at)
         SELECT rows.*, ${number} - 1 + row_number() OVER (), ${at_number}, ${at_number} FROM ({rows}) AS rows
         """,
         [*parameters, first_sequence, at],
