@@ -15,15 +15,17 @@ import pyarrow as pa
 
 from engine.definition import Segment
 from engine.errors import NotComputedError
-from engine.execute import OnStep, evaluate
+from engine.execute import OnStep
 from engine.execute.analyst import QueryLimits, QueryResult, open_query
+from engine.execute.batch import evaluate_moment
 from engine.execute.contact import ContactCard, contact_card, find_contact, segments_of
-from engine.execute.members import EMAIL_SCHEMA, email_batches, some_emails
+from engine.execute.members import EMAIL_SCHEMA, email_batches, email_batches_of, some_emails
 from engine.execute.memberships import Membership, forget_segment, status_of, stored_memberships
 from engine.execute.publish import published_file
 from engine.execute.recompute import Recompute, recompute
 from engine.storage import Store, StoreSettings
 from engine.storage.content_hash import content_hash
+from engine.storage.history import is_exact, moment_of
 from engine.storage.interruption import run_interruptibly
 from engine.storage.segments import (
     AppliedSegment,
@@ -83,11 +85,20 @@ class SegmentPreview:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """Segments computed at one instant (UTC) without being kept."""
+    """Segments computed at one instant (UTC) without being kept.
+
+    `exact_since` (UTC; None: the beginning) is from when on it is known exactly what contacts were.
+    """
 
     as_of: datetime
+    exact_since: datetime | None
     contact_count: int
     segments: tuple[SegmentPreview, ...]
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether contacts are what was known of them at that instant."""
+        return is_exact(self.as_of, self.exact_since)
 
 
 class Workspace(ContactMethods, KeepingMethods):
@@ -129,6 +140,12 @@ class Workspace(ContactMethods, KeepingMethods):
     def timezone(self) -> str:
         """The zone of segments and contacts that have none of their own."""
         return self._store.default_zone
+
+    @property
+    def exact_since(self) -> datetime | None:
+        """From when on (UTC) it is known exactly what contacts were; None: from the beginning. See docs/history.md."""
+        ((at,),) = self._store.rows("SELECT exact_since FROM workspace")
+        return None if at is None else at.replace(tzinfo=UTC)
 
     @property
     def lists(self) -> Lists:
@@ -199,23 +216,41 @@ class Workspace(ContactMethods, KeepingMethods):
 
         `as_of` is an RFC 3339 text or an aware datetime; now if not given. Raises: CallerError, StoreError.
         """
-        return recompute(self._store, as_of=as_instant(as_of), on_step=on_step)
+        instant = None if as_of is None else as_instant(as_of)
+        return recompute(self._store, as_of=lambda: instant or as_instant(None), on_step=on_step)
 
-    def members(self, segment_id: str) -> pl.DataFrame:
-        """The members of a segment as last computed. Rows: one per member, sorted. Columns: email.
+    def members(self, segment_id: str, *, as_of: Instant = None) -> pl.DataFrame:
+        """The members of a segment as last computed, or those that it has at an instant, of which nothing is kept.
 
-        Raises: UnknownSegmentError, NotComputedError.
+        Rows: one per member, sorted. Columns: email. Raises: UnknownSegmentError, NotComputedError.
         """
-        frame = pl.from_arrow(pa.Table.from_batches(self.member_batches(segment_id), schema=EMAIL_SCHEMA))
+        frame = pl.from_arrow(pa.Table.from_batches(self.member_batches(segment_id, as_of=as_of), schema=EMAIL_SCHEMA))
         assert isinstance(frame, pl.DataFrame)
         return frame
 
-    def member_batches(self, segment_id: str) -> Iterator[pa.RecordBatch]:
+    def member_batches(self, segment_id: str, *, as_of: Instant = None) -> Iterator[pa.RecordBatch]:
         """The same in batches. Raises: UnknownSegmentError, NotComputedError."""
+        if as_of is not None:
+            return iter(self._members_at(segment_id, as_instant(as_of)))
         state = self.segment(segment_id)
         if state.as_of is None:
             raise NotComputedError(segment_id, state.failure)
         return email_batches(self._store, self._read_memberships()[segment_id].members)
+
+    def _members_at(self, segment_id: str, as_of: datetime) -> list[pa.RecordBatch]:
+        """Who is found by a segment's latest version at an instant."""
+
+        def work() -> list[pa.RecordBatch]:
+            stored = stored_segments(self._store)
+            segment = found_segment(stored, segment_id).segment
+            others = {name: item.segment for name, item in stored.items()}
+            with moment_of(self._store, as_of) as moment:
+                found = evaluate_moment(moment, [segment], others=others)
+                if segment_id in found.failed:
+                    raise NotComputedError(segment_id, found.failed[segment_id])
+                return list(email_batches_of(moment.cursor, found.members[segment_id]))
+
+        return run_interruptibly(self._store, work)
 
     def contact(self, email: str, *, event_count: int = 20) -> ContactCard:
         """A contact's profile, lists, segments and last events. Raises: UnknownContactError."""
@@ -229,8 +264,9 @@ class Workspace(ContactMethods, KeepingMethods):
     def preview(
         self, segments: Segments, *, as_of: Instant = None, sample_size: int = 10, on_step: OnStep | None = None
     ) -> Preview:
-        """How many members segments would have, and some of them; nothing is kept.
+        """How many members segments would have at an instant, and some of them; nothing is kept.
 
+        Of an instant that has passed, contacts are as they were then: see docs/history.md.
         Raises: SegmentsFileError for a segment that is not valid, an id given twice, a list that is not there.
         """
         read = as_segments(segments, default_timezone=self.timezone, fields=self.fields.of_definitions)
@@ -238,14 +274,15 @@ class Workspace(ContactMethods, KeepingMethods):
         others = {name: item.segment for name, item in stored_beside(self._store, read).items()}
 
         def work() -> Preview:
-            found = evaluate(self._store, read, as_of=instant, others=others, on_step=on_step)
             previews = []
-            for segment in read:
-                members = found.members.get(segment.id)
-                size = 0 if members is None else members.size
-                sample = () if members is None else some_emails(self._store, members, sample_size)
-                previews.append(SegmentPreview(segment, size, sample, found.failed.get(segment.id)))
-            return Preview(found.as_of, found.contact_count, tuple(previews))
+            with moment_of(self._store, instant) as moment:
+                found = evaluate_moment(moment, read, others=others, on_step=on_step)
+                for segment in read:
+                    members = found.members.get(segment.id)
+                    size = 0 if members is None else members.size
+                    sample = () if members is None else some_emails(moment.cursor, members, sample_size)
+                    previews.append(SegmentPreview(segment, size, sample, found.failed.get(segment.id)))
+            return Preview(found.as_of, found.exact_since, found.contact_count, tuple(previews))
 
         return run_interruptibly(self._store, work)
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Literal
 
+import pyarrow as pa
 import typer
 from rich.markup import escape
 
 from api.cli.console import err, out
-from api.cli.options import WorkspaceFolder
+from api.cli.options import WorkspaceFolder, as_of_instant
+from api.cli.reports import exactness, shown_instant
 from engine.execute.export import MEMBER_FORMATS, format_of, writer_of
 from engine.execute.members import EMAIL_SCHEMA
 from engine.storage.whole_file import replaced_file
@@ -25,23 +28,40 @@ def members(
         Literal["csv", "jsonl", "parquet"] | None,
         typer.Option("--format", help="By the ending of --out if not given, else csv."),
     ] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            metavar="INSTANT", help="Who is found at this RFC 3339 instant; who was last computed if not given."
+        ),
+    ] = None,
     out_file: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write to this file instead of standard output.")
     ] = None,
 ) -> None:
-    """Write the e-mails of a segment's members as last computed, sorted.
+    """Write the e-mails of a segment's members, sorted: as last computed, or as of an instant, when nothing is stored.
 
     Example: populace members shop vip --out vip.csv
     """
     name = file_format or (format_of(out_file, MEMBER_FORMATS) if out_file else "csv")
     write = writer_of(name)
+    instant = None if as_of is None else as_of_instant(as_of)
+    size = 0
+
+    def counted(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        nonlocal size
+        for batch in batches:
+            size += batch.num_rows
+            yield batch
+
     with ExitStack() as stack:
         file = stack.enter_context(replaced_file(out_file)) if out_file else sys.stdout.buffer
         opened = stack.enter_context(Workspace.open(workspace, read_only=True))
-        state = opened.segment(segment)
-        write(EMAIL_SCHEMA, opened.member_batches(segment), file)
+        state, exact_since = opened.segment(segment), opened.exact_since
+        write(EMAIL_SCHEMA, counted(opened.member_batches(segment, as_of=instant)), file)
         file.flush()
-    if state.status != "computed":
+    if instant is not None:
+        err.print(f"members at {shown_instant(instant)} ({exactness(instant, exact_since)})", soft_wrap=True)
+    elif state.status != "computed":
         err.print(f"segment {escape(segment)} is {state.status}: these are its members as of {state.as_of}")
     if out_file:
-        out.print(f"{state.size:,} members written to [bold]{escape(str(out_file))}[/]")
+        out.print(f"{size:,} members written to [bold]{escape(str(out_file))}[/]")

@@ -12,7 +12,7 @@ from rich.table import Table
 from api.cli.console import EXIT_OUR_FAULT, err, out, print_json, print_table
 from api.cli.options import AsJson, AsOf, Quiet, WorkspaceFolder, as_of_instant
 from api.cli.progress import RunProgress
-from api.cli.reports import share_of, shown_instant
+from api.cli.reports import exactness, share_of, shown_exactness, shown_instant
 from ingest.segments_file import read_segments
 from ingest.workspace import Preview, Workspace
 
@@ -26,6 +26,8 @@ def preview(
     quiet: Quiet = False,
 ) -> None:
     """Show how many members the segments of a file would have, and some of them. Nothing is stored.
+
+    As of an instant that has passed, contacts are as they were then.
 
     Example: populace preview shop draft.json
     """
@@ -49,8 +51,9 @@ def preview(
 
 def print_preview(found: Preview) -> None:
     """The table of segments with their samples."""
-    at = shown_instant(found.as_of)
-    out.print(f"[italic]Preview at {at}, over {found.contact_count:,} contacts; nothing is stored[/]", soft_wrap=True)
+    at, how = shown_instant(found.as_of), exactness(found.as_of, found.exact_since)
+    over = f"over {found.contact_count:,} contacts"
+    out.print(f"[italic]Preview at {at} ({how}), {over}; nothing is stored[/]", soft_wrap=True)
     table = Table()
     table.add_column("segment")
     table.add_column("size", justify="right")
@@ -66,6 +69,7 @@ def preview_as_json(found: Preview) -> dict[str, object]:
     """The same for programs."""
     return {
         "as_of": shown_instant(found.as_of),
+        **shown_exactness(found.as_of, found.exact_since),
         "contact_count": found.contact_count,
         "segments": [
             {"id": item.segment.id, "size": item.size, "sample": item.sample}

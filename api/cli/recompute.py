@@ -17,7 +17,7 @@ from api.cli.options import (
     memory_bytes,
 )
 from api.cli.progress import RunProgress
-from api.cli.reports import share_of, shown_instant
+from api.cli.reports import exactness, share_of, shown_exactness, shown_instant
 from engine.execute.recompute import Recompute
 from ingest.workspace import Workspace
 
@@ -66,8 +66,10 @@ def print_recompute(result: Recompute) -> None:
     else:
         out.print("no segments yet; apply some with: populace segments apply")
     out.print(
-        f"{len(result.segments):,} segments over {result.contact_count:,} contacts: "
-        f"computed in {result.evaluate_seconds:.2f} s, stored in {result.store_seconds:.2f} s"
+        f"{len(result.segments):,} segments over {result.contact_count:,} contacts "
+        f"({exactness(result.as_of, result.exact_since)}): "
+        f"computed in {result.evaluate_seconds:.2f} s, stored in {result.store_seconds:.2f} s",
+        soft_wrap=True,
     )
     for segment_id, reason in result.failed.items():
         err.print(f"[bold red]segment {escape(segment_id)} failed:[/] {escape(reason)}", soft_wrap=True)
@@ -77,6 +79,7 @@ def recompute_as_json(result: Recompute) -> dict[str, object]:
     """The same for programs. Units: seconds; `share` is a ratio, null without contacts."""
     return {
         "as_of": shown_instant(result.as_of),
+        **shown_exactness(result.as_of, result.exact_since),
         "contact_count": result.contact_count,
         "segments": [
             {

@@ -35,6 +35,21 @@ def shown_instant(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")
 
 
+def exactness(as_of: datetime, exact_since: datetime | None) -> str:
+    """Whether contacts are what was known of them at an instant, in words."""
+    if exact_since is None or as_of >= exact_since:
+        return "exact"
+    return f"exact only from {shown_instant(exact_since)} on"
+
+
+def shown_exactness(as_of: datetime, exact_since: datetime | None) -> dict[str, object]:
+    """The same for programs: `exact_since` is null where everything is exact from the beginning on."""
+    return {
+        "exact_since": None if exact_since is None else shown_instant(exact_since),
+        "is_exact": exact_since is None or as_of >= exact_since,
+    }
+
+
 def share_of(size: int, contact_count: int) -> str:
     """A part of all contacts in per cent."""
     return f"{size / contact_count:.1%}" if contact_count else "-"

@@ -23,7 +23,7 @@ from engine.plan.expressions import facts_of, leaves, local_windows_of
 from engine.plan.nodes import Complement, Condition, Every, Expression, IsIn, IsMember, Never, Scan, Some
 from engine.plan.split import scan_of_one_condition
 from engine.storage import Store
-from engine.storage.connection import store_errors
+from engine.storage.history import Moment, moment_of
 
 log = logging.getLogger(__name__)
 
@@ -42,22 +42,36 @@ def evaluate(
     on_plan: OnPlan | None = None,
     on_step: OnStep | None = None,
 ) -> Evaluation:
-    """Who is in which segment at `as_of`.
+    """Who is in which segment at `as_of`, with contacts as they were then.
 
     One shared plan: each scan gives the sets of its conditions as bitmaps, and memberships are made of those. Should a
     scan fail, which is a bug of ours, its conditions are tried one by one: segments that use a broken one are reported
     in `failed`, the others complete. `on_step` sees every step before it runs. `others` are the segments that these may
-    name, besides each other.
+    name, besides each other; `catalog` is that of the store if not given.
 
     Raises: StoreError when memory or disk do not suffice.
     """
+    with moment_of(store, as_of) as moment:
+        return evaluate_moment(moment, segments, catalog=catalog, others=others, on_plan=on_plan, on_step=on_step)
+
+
+def evaluate_moment(
+    moment: Moment,
+    segments: Sequence[Segment],
+    *,
+    catalog: Catalog | None = None,
+    others: Mapping[str, Segment] | None = None,
+    on_plan: OnPlan | None = None,
+    on_step: OnStep | None = None,
+) -> Evaluation:
+    """The same for a store as its cursor sees it; who asks can look at the members there."""
+    as_of = moment.as_of
     has_zones = any(item.timezone == CONTACT_TIMEZONE for item in (*segments, *(others or {}).values()))
-    plan = build_plan(segments, catalog or store.catalog(has_zones=has_zones), as_of, others=others)
+    plan = build_plan(segments, catalog or moment.catalog(has_zones=has_zones), as_of, others=others)
     if on_plan is not None:
         on_plan(plan)
-    with store_errors(store.path), store.cursor() as cursor:
-        run = _Run(cursor, plan, on_step)
-        run.all_scans()
+    run = _Run(moment, plan, on_step)
+    run.all_scans()
     started = time.perf_counter()
     failed: dict[str, str] = {}
     for membership in plan.memberships:
@@ -70,21 +84,30 @@ def evaluate(
     members = {segment.id: run.found[segment.id] for segment in segments if segment.id in run.found}
     failed = {segment.id: failed[segment.id] for segment in segments if segment.id in failed}
     run.times.append(StepTime("memberships", time.perf_counter() - started, tuple(members)))
-    return Evaluation(as_of, run.everyone.size, members, failed, tuple(run.times))
+    return Evaluation(as_of, moment.exact_since, run.everyone.size, members, failed, tuple(run.times))
+
+
+def everyone(cursor: duckdb.DuckDBPyConnection, capacity: int) -> ContactSet:
+    """All contacts that a cursor sees. Their ids are below `capacity`, and dense but for those that are no more."""
+    ((count,),) = cursor.execute("SELECT count(*) FROM contacts").fetchall()
+    if count == capacity:
+        return ContactSet.all(capacity)
+    contact_ids = cursor.sql("SELECT contact_id FROM contacts").to_arrow_table().column(0).to_numpy()
+    return ContactSet.of_ids(contact_ids, capacity)
 
 
 class _Run:
     """One evaluation under way: the sets found so far, the conditions that failed, and what each step took."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, plan: Plan, on_step: OnStep | None) -> None:
-        self.cursor, self.plan, self.on_step = cursor, plan, on_step
+    def __init__(self, moment: Moment, plan: Plan, on_step: OnStep | None) -> None:
+        self.cursor, self.plan, self.on_step = moment.cursor, plan, on_step
         self.sets: dict[str, ContactSet] = {}
         self.failed: dict[str, str] = {}
         self.found: dict[str, ContactSet] = {}
         self.times: list[StepTime] = []
         self.readers = _readers(plan)
-        self.everyone = _all_contacts(cursor)
-        self.capacity = self.everyone.capacity
+        self.capacity = moment.capacity
+        self.everyone = everyone(self.cursor, self.capacity)
 
     def all_scans(self) -> None:
         """Fill `sets`, and `failed` for conditions that cannot be computed."""
@@ -161,16 +184,6 @@ class _Run:
                 return ContactSet.none(self.capacity)
             case _:
                 raise InvalidPlanError("expression", f"{expression} is not over sets")
-
-
-def _all_contacts(cursor: duckdb.DuckDBPyConnection) -> ContactSet:
-    """Every contact. Their ids are dense but for those that are no more."""
-    query = "SELECT count(*), coalesce(max(contact_id) + 1, 0) FROM contacts"
-    ((count, capacity),) = cursor.execute(query).fetchall()
-    if count == capacity:
-        return ContactSet.all(capacity)
-    contact_ids = cursor.sql("SELECT contact_id FROM contacts").to_arrow_table().column(0).to_numpy()
-    return ContactSet.of_ids(contact_ids, capacity)
 
 
 def _readers(plan: Plan) -> Mapping[str, list[str]]:

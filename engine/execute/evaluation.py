@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from engine.execute.contact_set import ContactSet
+from engine.storage.history import is_exact
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +23,21 @@ class StepTime:
 class Evaluation:
     """All segments at `as_of` (UTC).
 
-    `failed` names the segments that could not be computed, with the reason; they are not in `members`.
+    `failed` names the segments that could not be computed, with the reason; they are not in `members`. `exact_since`
+    (UTC; None: the beginning) is from when on it is known exactly what contacts were: see docs/history.md.
     """
 
     as_of: datetime
+    exact_since: datetime | None
     contact_count: int
     members: Mapping[str, ContactSet]
     failed: Mapping[str, str]
     step_times: tuple[StepTime, ...]
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether contacts are what was known of them at that instant."""
+        return is_exact(self.as_of, self.exact_since)
 
     @property
     def segment_seconds(self) -> dict[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import duckdb
 import pyarrow as pa
 
 from engine.execute.contact_set import ContactSet
@@ -17,17 +18,22 @@ _BATCH_ROWS = 100_000
 def email_batches(store: Store, members: ContactSet) -> Iterator[pa.RecordBatch]:
     """The e-mails of some contacts. Rows: one per contact, sorted. Columns: email."""
     with store_errors(store.path), store.cursor() as cursor:
-        cursor.register("members", pa.table({"contact_id": members.ids()}))
-        query = "SELECT email FROM contacts SEMI JOIN members USING (contact_id) ORDER BY email"
-        with cursor.sql(query).to_arrow_reader(_BATCH_ROWS) as reader:
-            for batch in reader:
-                yield pa.record_batch([batch.column(0).cast(pa.string())], schema=EMAIL_SCHEMA)
+        yield from email_batches_of(cursor, members)
 
 
-def some_emails(store: Store, members: ContactSet, most: int) -> tuple[str, ...]:
+def email_batches_of(cursor: duckdb.DuckDBPyConnection, members: ContactSet) -> Iterator[pa.RecordBatch]:
+    """The same of contacts as a cursor sees them."""
+    cursor.register("members", pa.table({"contact_id": members.ids()}))
+    query = "SELECT email FROM contacts SEMI JOIN members USING (contact_id) ORDER BY email"
+    with cursor.sql(query).to_arrow_reader(_BATCH_ROWS) as reader:
+        for batch in reader:
+            yield pa.record_batch([batch.column(0).cast(pa.string())], schema=EMAIL_SCHEMA)
+
+
+def some_emails(cursor: duckdb.DuckDBPyConnection, members: ContactSet, most: int) -> tuple[str, ...]:
     """Some of the e-mails, sorted: those of contacts spread evenly over all members, the same ones every time."""
     contact_ids = members.ids()
     if len(contact_ids) > most:
         contact_ids = contact_ids[:: len(contact_ids) // most][:most] if most else contact_ids[:0]
     query = "SELECT email FROM contacts WHERE contact_id IN (SELECT unnest($1::INTEGER[])) ORDER BY email"
-    return tuple(email for (email,) in store.rows(query, [contact_ids.tolist()]))
+    return tuple(email for (email,) in cursor.execute(query, [contact_ids.tolist()]).fetchall())

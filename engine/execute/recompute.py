@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+import duckdb
+
 from engine.definition import Segment
-from engine.execute.batch import OnStep, evaluate
+from engine.execute.batch import OnStep, evaluate_moment, everyone
 from engine.execute.contact_set import ContactSet
 from engine.execute.evaluation import Evaluation
 from engine.execute.memberships import (
@@ -20,6 +22,9 @@ from engine.execute.memberships import (
     write_transitions,
 )
 from engine.storage import Store
+from engine.storage.history import is_exact, moment_of
+from engine.storage.history.later import touch_changed_later
+from engine.storage.instants import stored_instant
 from engine.storage.interruption import run_interruptibly
 from engine.storage.segments import StoredSegment, stored_segments
 from engine.storage.store import begin_generation
@@ -42,13 +47,22 @@ class SegmentResult:
 
 @dataclass(frozen=True, slots=True)
 class Recompute:
-    """All segments at `as_of` (UTC), in order of id. Units: seconds."""
+    """All segments at `as_of` (UTC), in order of id. Units: seconds.
+
+    `exact_since` (UTC; None: the beginning) is from when on it is known exactly what contacts were.
+    """
 
     as_of: datetime
+    exact_since: datetime | None
     contact_count: int
     segments: tuple[SegmentResult, ...]
     evaluate_seconds: float
     store_seconds: float
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether contacts are what was known of them at that instant."""
+        return is_exact(self.as_of, self.exact_since)
 
     @property
     def failed(self) -> Mapping[str, str]:
@@ -56,20 +70,27 @@ class Recompute:
         return {item.segment.id: item.failure for item in self.segments if item.failure is not None}
 
 
-def recompute(store: Store, *, as_of: datetime, on_step: OnStep | None = None) -> Recompute:
+def recompute(store: Store, *, as_of: Callable[[], datetime], on_step: OnStep | None = None) -> Recompute:
     """Compute all segments of a store at one instant, and keep who is in and who entered and left, in one transaction.
 
-    Raises: StoreError when memory or disk do not suffice, KeyboardInterrupt: then everything is as before.
+    `as_of` is asked once nobody else writes. Of an instant that has passed, contacts are as they were then; members are
+    those of them that are still there. Raises: StoreError when memory or disk do not suffice, KeyboardInterrupt: then
+    everything is as before.
     """
     return run_interruptibly(store, lambda: _recompute(store, as_of, on_step))
 
 
-def _recompute(store: Store, as_of: datetime, on_step: OnStep | None) -> Recompute:
+def _recompute(store: Store, ask_instant: Callable[[], datetime], on_step: OnStep | None) -> Recompute:
     # The transaction is open from the start, so that nobody writes between reading and keeping.
     with store.transaction() as cursor:
+        as_of = ask_instant()
         started = time.perf_counter()
         segments = stored_segments(store)
-        evaluation = evaluate(store, [item.segment for item in segments.values()], as_of=as_of, on_step=on_step)
+        with moment_of(store, as_of) as moment:
+            found = [item.segment for item in segments.values()]
+            evaluation = evaluate_moment(moment, found, on_step=on_step)
+            if moment.has_later_changes:
+                evaluation = of_present_contacts(cursor, evaluation, moment.capacity)
         evaluated = time.perf_counter()
         before = read_memberships(cursor)
         changes = [_change(item, before.get(name), evaluation) for name, item in segments.items()]
@@ -85,16 +106,33 @@ def _recompute(store: Store, as_of: datetime, on_step: OnStep | None) -> Recompu
         if not evaluation.failed:
             # A segment that failed has the members of before: who changed since then stays on record.
             cursor.execute("DELETE FROM touched")
+            if moment.has_later_changes:
+                touch_changed_later(cursor, stored_instant(as_of))
         if after:
             begin_generation(cursor)
     store.membership_change_count += 1
     seconds = evaluation.segment_seconds
-    found = {item.segment_id: item for item in differences}
+    changed_by = {item.segment_id: item for item in differences}
     results = tuple(
-        _result(item, after[name], found.get(name), seconds.get(name, 0.0)) for name, item in segments.items()
+        _result(item, after[name], changed_by.get(name), seconds.get(name, 0.0)) for name, item in segments.items()
     )
     finished = time.perf_counter()
-    return Recompute(as_of, evaluation.contact_count, results, evaluated - started, finished - evaluated)
+    return Recompute(
+        as_of,
+        evaluation.exact_since,
+        evaluation.contact_count,
+        results,
+        evaluated - started,
+        finished - evaluated,
+    )
+
+
+def of_present_contacts(cursor: duckdb.DuckDBPyConnection, evaluation: Evaluation, capacity: int) -> Evaluation:
+    """An evaluation of an instant that has passed, without members who were merged into others since."""
+    present = everyone(cursor, capacity)
+    return replace(
+        evaluation, members={name: members.widened(capacity) & present for name, members in evaluation.members.items()}
+    )
 
 
 def _change(

@@ -14,6 +14,7 @@ from engine.errors import DefinitionError, PopulaceError, StoreError
 from engine.execute.batch import evaluate
 from engine.execute.check.found import Found, Reading
 from engine.execute.contact_set import ContactSet
+from engine.execute.recompute import of_present_contacts
 from engine.storage.custom_fields import CustomFieldType, definition_fields
 
 
@@ -125,6 +126,8 @@ def members_are_those_of_a_recompute(reading: Reading) -> Found:
         segments = _complete(found_segments)
         try:
             evaluation = evaluate(reading.store, segments, as_of=as_of)
+            capacity = max([highest + 1, *(members.capacity for members in evaluation.members.values())])
+            evaluation = of_present_contacts(reading.cursor, evaluation, capacity)
         except StoreError:
             raise
         except (PopulaceError, IndexError, ValueError) as error:  # rows that other invariants name can be the cause

@@ -125,9 +125,11 @@ class TimelineRows:
         count = len(self._rows)
         if count:
             values = dict(zip(_COLUMNS, zip(*self._rows, strict=True), strict=True))
-            columns = {name: texts(column) for name, column in values.items()}
-            for name in ("contact_id", "original_contact_id"):
-                columns[name] = contact_ids(values[name])
+            given = {name: column for name, column in values.items() if column.count(None) < count}
+            columns = {name: texts(column) for name, column in given.items()}
+            columns |= {
+                name: contact_ids(given[name]) for name in ("contact_id", "original_contact_id") if name in given
+            }
             columns["occurred_at"] = instants(values["occurred_at"])
             columns["sequence"] = numbers(range(first_sequence, first_sequence + count))
             columns["ingested_at"] = instants([ingested_at] * count)

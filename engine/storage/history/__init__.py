@@ -1,0 +1,7 @@
+"""Contacts, subscriptions, identities, lists and events as a store had them at an instant: see docs/history.md."""
+
+from __future__ import annotations
+
+from engine.storage.history.moment import Moment, is_exact, moment_of
+
+__all__ = ["Moment", "is_exact", "moment_of"]

@@ -1,0 +1,117 @@
+"""A store as it was at an instant, for one cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import duckdb
+
+from engine.plan import Catalog
+from engine.storage.connection import store_errors
+from engine.storage.history.contacts import rewind_contacts
+from engine.storage.history.later import has_later_changes, read_later_entries
+from engine.storage.history.owners import rewind_events, rewind_identities
+from engine.storage.history.subscriptions import rewind_subscriptions
+from engine.storage.instants import stored_instant
+from engine.storage.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a store was at `as_of` (UTC), for the statements of `cursor`.
+
+    `exact_since` (UTC; None: the beginning) is from when on that is known exactly. `has_later_changes`: the store knows
+    of changes after `as_of`, and they are undone. Every contact that the cursor sees has an id below `capacity`.
+    `lists` says when each list had been deleted; `default_zone` is that of contacts that have none.
+    """
+
+    cursor: duckdb.DuckDBPyConnection
+    as_of: datetime
+    exact_since: datetime | None
+    has_later_changes: bool
+    lists: Mapping[str, datetime | None]
+    default_zone: str
+    capacity: int
+
+    def catalog(self, *, has_zones: bool = True) -> Catalog:
+        """What plans depend on: the lists, and the time zones that contacts have, which only their own days need."""
+        query = "SELECT zone_id, name FROM zones WHERE zone_id IN (SELECT zone_id FROM contacts)"
+        zones = self.cursor.execute(query).fetchall() if has_zones else []
+        return Catalog(self.lists, {0: self.default_zone, **dict(zones)})
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether contacts are what an evaluation at that instant would have seen."""
+        return is_exact(self.as_of, self.exact_since)
+
+
+def is_exact(as_of: datetime, exact_since: datetime | None) -> bool:
+    """Whether an instant lies where history is known."""
+    return exact_since is None or as_of >= exact_since
+
+
+@contextmanager
+def moment_of(store: Store, as_of: datetime, *, contact_id: int | None = None) -> Iterator[Moment]:
+    """A cursor that sees contacts, subscriptions, identities and the owners of events as they were at `as_of`.
+
+    Where the store knows of nothing later they are the tables themselves, which costs one look at the newest entries.
+    Else temporary views of their names stand in front of them, with later changes undone; with `contact_id`, those of
+    this contact alone, and of others nothing is to be asked. Raises: StoreError.
+    """
+    with store_errors(store.path), store.cursor() as cursor:
+        at, tables = stored_instant(as_of), f"{store.database}.main"
+        ((exact_since,),) = cursor.execute("SELECT exact_since FROM workspace").fetchall()
+        is_past = has_later_changes(cursor, at)
+        if is_past or (exact_since is not None and at < exact_since):
+            _rewind(cursor, tables, at, contact_id, is_known=exact_since is None or at >= exact_since)
+        yield Moment(
+            cursor,
+            as_of,
+            None if exact_since is None else exact_since.replace(tzinfo=UTC),
+            is_past,
+            _lists(cursor, at),
+            store.default_zone,
+            _capacity(cursor, tables),
+        )
+
+
+def _rewind(
+    cursor: duckdb.DuckDBPyConnection, tables: str, at: datetime, contact_id: int | None, *, is_known: bool
+) -> None:
+    """Put the temporary views in front of the tables, all as of one state of the store."""
+    cursor.execute("BEGIN")
+    read_later_entries(cursor, at, contact_id)
+    rewind_contacts(cursor, tables, at, is_known=is_known)
+    rewind_subscriptions(cursor, tables, at, is_known=is_known)
+    rewind_identities(cursor, tables, at)
+    rewind_events(cursor, tables, at)
+    cursor.execute("COMMIT")
+
+
+def _lists(cursor: duckdb.DuckDBPyConnection, at: datetime) -> Mapping[str, datetime | None]:
+    """All lists, with the instant at which each had been deleted."""
+    rows = cursor.execute(
+        """
+        SELECT lists.id, CASE WHEN e.list_id IS NULL THEN lists.deleted_at ELSE e.deleted_at END
+        FROM lists LEFT JOIN (
+            FROM earlier_lists WHERE until_at > $1
+            QUALIFY row_number() OVER (PARTITION BY list_id ORDER BY sequence, until_at) = 1
+        ) AS e ON e.list_id = lists.id
+        """,
+        [at],
+    ).fetchall()
+    return {list_id: None if deleted_at is None else deleted_at.replace(tzinfo=UTC) for list_id, deleted_at in rows}
+
+
+def _capacity(cursor: duckdb.DuckDBPyConnection, tables: str) -> int:
+    """One more than the highest id that any row may have: events and subscriptions of later contacts are there, too."""
+    ((capacity,),) = cursor.execute(
+        f"""
+        SELECT 1 + greatest((SELECT coalesce(max(contact_id), -1) FROM {tables}.contacts),
+                            (SELECT coalesce(max(contact_id), -1) FROM retired))
+        """
+    ).fetchall()
+    return int(capacity)
