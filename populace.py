@@ -55,6 +55,7 @@ from engine.errors import (
     UnknownListError,
     UnknownSegmentError,
     UnknownTagError,
+    UnsupportedByDialectError,
 )
 from engine.storage import StoreSettings
 from engine.storage.snapshot import RestoreReport, restore_workspace
@@ -104,6 +105,7 @@ __all__ = [
     "UnknownListError",
     "UnknownSegmentError",
     "UnknownTagError",
+    "UnsupportedByDialectError",
     "Workspace",
     "Written",
     "generate_dataset",

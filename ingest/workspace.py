@@ -41,6 +41,7 @@ from ingest.arguments import Instant, Segments, as_dataset, as_default_timezone,
 from ingest.contact_methods import ContactMethods
 from ingest.dataset import Dataset
 from ingest.dataset.column_types.email import contact_email
+from ingest.elsewhere import members_sql
 from ingest.events import Events
 from ingest.fields import Fields
 from ingest.importing import ImportReport, import_dataset
@@ -285,6 +286,17 @@ class Workspace(ContactMethods, KeepingMethods):
             return Preview(found.as_of, found.exact_since, found.contact_count, tuple(previews))
 
         return run_interruptibly(self._store, work)
+
+    def sql_of(self, segments: Segments, *, dialect: str, as_of: Instant = None) -> str:
+        """One statement that finds the members of segments on another engine, over tables filled from a snapshot.
+
+        Rows: (segment_id, contact_id). `dialect` is duckdb, postgres, clickhouse or spark. Docs: docs/dialects.md.
+        Raises: SegmentsFileError as `preview` does; UnsupportedByDialectError for what the engine cannot say.
+        """
+        read = as_segments(segments, default_timezone=self.timezone, fields=self.fields.of_definitions)
+        others = {name: item.segment for name, item in stored_beside(self._store, read).items()}
+        catalog = self._store.catalog()
+        return members_sql(read, dialect=dialect, as_of=as_instant(as_of), catalog=catalog, others=others)
 
     def query(self, sql: str, *, timeout_seconds: float = 60.0, memory_bytes: int | None = None) -> QueryResult:
         """Start one SELECT over the documented views (docs/sql.md), in a process of its own; use the result in `with`.

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
+import populace
 from engine.compile import DIALECTS, members_script
 from engine.compile.sql import column
 from engine.definition import read_segment
@@ -20,11 +23,12 @@ from engine.errors import UnsupportedByDialectError
 from engine.plan import Catalog, build_plan
 from tests import reference
 from tests.cases.world import WORLD
-from tests.engine_under_test import loaded_world, members_by_engine
+from tests.engine_under_test import loaded_world, members_by_engine, write_dataset
 from tests.engines.engine import Engine
 from tests.engines.examples import world_and_many_segments
 from tests.engines.members import members_by_script
 from tests.engines.running import running_engine
+from tests.test_cli import populace as command
 
 DEFINITIONS_PER_WORLD = 25
 WORLD_COUNTS = {"duckdb": 2, "postgres": 6, "clickhouse": 4, "spark": 2}
@@ -268,6 +272,56 @@ def test_instants_and_dates_inside_json_are_those_of_the_calendar(engine: Engine
             for operator in ("equals", "gt", "lte")
         ]
     _assert_judged(_segments(filters), {"as_of": AS_OF, "contacts": contacts}, engine, tmp_path)
+
+
+# --- the documentation ------------------------------------------------------------------------------------------------
+
+
+def _blocks_of_docs() -> dict[str, str]:
+    docs = (Path(__file__).parents[1] / "docs" / "dialects.md").read_text("utf-8")
+    return dict(re.findall(r"^```python (\w+)\n(.*?)^```", docs, flags=re.MULTILINE | re.DOTALL))
+
+
+def test_a_snapshot_fills_the_tables_as_the_documentation_shows(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if engine.dialect == "duckdb":
+        pytest.skip("a workspace is a DuckDB file already")
+    paths = sorted((Path(__file__).parent / "cases").glob("*/definition.json"))
+    definitions = [json.loads(path.read_text("utf-8")) for path in paths]
+    (tmp_path / "segments.json").write_text(json.dumps([*definitions, _named(definitions[0]["id"])]), "utf-8")
+    (tmp_path / "data").mkdir()
+    write_dataset(WORLD, tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    with populace.init("shop") as shop:
+        shop.import_dataset("data")
+        shop.apply("segments.json")
+        shop.recompute(as_of=AS_OF)
+        shop.snapshot("backup")
+        expected = {state.segment.id: set(shop.members(state.segment.id)["email"]) for state in shop.segments()}
+    for arguments in (["segments.json", "--as-of", AS_OF, "--out", "members.sql"], ["--tables", "--out", "tables.sql"]):
+        done = command("sql-of", "--dialect", engine.dialect, "--workspace", "shop", *arguments)
+        assert (done.returncode, done.stderr) == (0, "")
+    engine.drop()
+    blocks = _blocks_of_docs()
+    code = blocks["files"] + blocks[engine.dialect]
+    code = code.replace('Session("clickhouse")', "engine.session").replace('"dbname=segments"', "engine.address")
+    known: Row = {"engine": engine}
+    exec(code, known)
+    rows = {"spark": lambda found: [tuple(row) for row in found.collect()], "postgres": list}.get(
+        engine.dialect, lambda found: [tuple(json.loads(f"[{line}]")) for line in str(found).splitlines()]
+    )(known["members"])
+    emails = dict(pl.read_parquet(known["paths_of"]("contacts")).select("contact_id", "email").iter_rows())
+    found: dict[str, set[str]] = {segment_id: set() for segment_id in expected}
+    for segment_id, contact_id in rows:
+        found[segment_id].add(emails[contact_id])
+    assert found == expected
+    engine.drop()
+
+
+def _named(segment_id: str) -> Row:
+    leaf = {"source": "segment", "segment": {"operator": "not_in", "segment_id": segment_id}}
+    return {"id": "others", "tree": {"kind": "leaf", "leaf": leaf}}
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from api.cli.run import run
 from api.cli.segments import segments
 from api.cli.snapshot import restore, snapshot
 from api.cli.sql import sql
+from api.cli.sql_of import sql_of
 from api.cli.tags import tags
 
 app = typer.Typer(
@@ -64,6 +65,7 @@ _KEEPING = "Workspaces: safe and sound"
 app.command(rich_help_panel=_TRY)(demo)
 app.command(rich_help_panel=_TRY)(generate)
 app.command(rich_help_panel=_FILES)(run)
+app.command("sql-of", rich_help_panel=_FILES)(sql_of)
 app.command(rich_help_panel=_WORKSPACE)(init)
 app.command("import", rich_help_panel=_WORKSPACE)(import_dataset)
 app.command(rich_help_panel=_WORKSPACE)(upsert)

@@ -25,21 +25,25 @@ class ClickHouse:
     dialect = "clickhouse"
 
     def __init__(self, session: Any) -> None:
-        self._session = session
-        self._session.query(f"SET max_query_size = {_MAX_QUERY_BYTES}")  # our examples are longer than 256 KiB
+        self.session = session
+        self.session.query(f"SET max_query_size = {_MAX_QUERY_BYTES}")  # our examples are longer than 256 KiB
 
     def fill(self, store: Store, fields: Mapping[str, FieldType], folder: Path) -> None:
         """Make the tables anew, with the rows of the store."""
         write_parquet(store, fields, folder)
-        for table in tables(fields):
-            self._session.query(f"DROP TABLE IF EXISTS {table.name} SYNC")
+        self.drop()
         for statement in tables_script(fields, DIALECTS[self.dialect]).split(";\n"):
             if statement.strip():
-                self._session.query(statement)
+                self.session.query(statement)
         for table in tables(fields):
             names = ", ".join(f'"{name}"' for name in table.columns)
             source = f"file('{folder / table.name}.parquet', 'Parquet')"
-            self._session.query(f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {source}")
+            self.session.query(f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {source}")
+
+    def drop(self) -> None:
+        """Leave no table."""
+        for table in tables({}):
+            self.session.query(f"DROP TABLE IF EXISTS {table.name} SYNC")
 
     def members(self, sql: str) -> list[Member]:
         """The rows of a script."""
@@ -47,7 +51,7 @@ class ClickHouse:
 
     def rows(self, sql: str) -> list[list[Any]]:
         """The rows of a query."""
-        found = self._session.query(sql, "JSONCompactEachRow")
+        found = self.session.query(sql, "JSONCompactEachRow")
         return [json.loads(line) for line in str(found).splitlines()]
 
 

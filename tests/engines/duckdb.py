@@ -22,6 +22,10 @@ class DuckDb:
         """The store has its tables."""
         self._store = store
 
+    def drop(self) -> None:
+        """The tables stay in the store, whose they are."""
+        self._store = None
+
     def members(self, sql: str) -> list[Member]:
         """The rows of a script."""
         assert self._store is not None

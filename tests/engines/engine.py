@@ -21,5 +21,8 @@ class Engine(Protocol):
     def fill(self, store: Store, fields: Mapping[str, FieldType], folder: Path) -> None:
         """Make the tables anew, with the rows of the store; `folder` is empty, and stays as long as the tables."""
 
+    def drop(self) -> None:
+        """Leave no table."""
+
     def members(self, sql: str) -> list[Member]:
         """The rows of a script."""

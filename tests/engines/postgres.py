@@ -40,12 +40,12 @@ class Postgres:
 
     def __init__(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
         self._connection = connection
+        self.address = f"host=127.0.0.1 port={connection.info.port} user=tests dbname=postgres"
 
     def fill(self, store: Store, fields: Mapping[str, FieldType], folder: Path) -> None:
         """Make the tables anew, with the rows of the store."""
+        self.drop()
         cursor = store.cursor()
-        for table in tables(fields):
-            self._execute(f"DROP TABLE IF EXISTS {table.name}")
         self._execute(tables_script(fields, DIALECTS[self.dialect]))
         for table in tables(fields):
             names = ", ".join(f'"{name}"' for name in table.columns)
@@ -54,6 +54,11 @@ class Postgres:
             with self._connection.cursor() as writing, writing.copy(statement) as copy:
                 for row in rows:
                     copy.write_row(row)
+
+    def drop(self) -> None:
+        """Leave no table."""
+        for table in tables({}):
+            self._execute(f"DROP TABLE IF EXISTS {table.name}")
 
     def members(self, sql: str) -> list[Member]:
         """The rows of a script."""
@@ -87,7 +92,9 @@ def running_postgres(binaries: Path) -> Iterator[Postgres]:
 @contextmanager
 def _server(binaries: Path, folder: Path, as_someone: list[str], port: int) -> Iterator[None]:
     data, log = folder / "data", folder / "log"
-    make = ["initdb", "-D", str(data), "--encoding=UTF8", "--locale=C", "--auth=trust", "--username=tests", "--no-sync"]
+    # A locale that sorts otherwise than by code point, so that no answer depends on it.
+    locale = ["--encoding=UTF8", "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US"]
+    make = ["initdb", "-D", str(data), *locale, "--auth=trust", "--username=tests", "--no-sync"]
     _run([*as_someone, str(binaries / make[0]), *make[1:]], folder)
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
     control = [*as_someone, str(binaries / "pg_ctl"), "-D", str(data), "-w", "-t", str(_START_SECONDS), "-l", str(log)]

@@ -16,12 +16,13 @@ from engine.storage import Store
 from tests.engines.engine import Member
 from tests.engines.parquet import write_parquet
 
+_TIME_ZONE = "spark.sql.session.timeZone"
 _SETTINGS = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
     "spark.ui.enabled": "false",
     "spark.sql.shuffle.partitions": "1",
-    "spark.sql.session.timeZone": "America/St_Johns",  # no answer may depend on it
+    _TIME_ZONE: "America/St_Johns",  # no answer may depend on it
     # Compiling Java takes longer than reading a few rows without.
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
@@ -48,6 +49,12 @@ class Spark:
             schema = ", ".join(f"`{name}` {SPARK.column_types[kind]}" for name, kind in table.columns.items())
             path = str(folder / f"{table.name}.parquet")
             self._session.read.schema(schema).parquet(path).createOrReplaceTempView(table.name)
+
+    def drop(self) -> None:
+        """Leave no view, and the session as it was made."""
+        self._session.conf.set(_TIME_ZONE, _SETTINGS[_TIME_ZONE])
+        for table in tables({}):
+            self._session.catalog.dropTempView(table.name)
 
     def members(self, sql: str) -> list[Member]:
         """The rows of a script."""
