@@ -230,6 +230,8 @@ def test_properties_add_up_exactly(engine: Engine, tmp_path: Path) -> None:
         [2**53 + 1],
         ["1", 1],
         [-0.0, 0],
+        [0.1, 0.1, 0.1],
+        [4503599627370497.5, 1e-9],
         [],
     ]
     contacts = [{"email": f"c{number}@x.example"} for number, _ in enumerate(values)]
@@ -238,7 +240,7 @@ def test_properties_add_up_exactly(engine: Engine, tmp_path: Path) -> None:
         for number, several in enumerate(values)
         for value in several
     ]
-    asked = [1e-9, -1e-9, 2e-9, 0.3, 1, 2**53, 0, 2]
+    asked = [0.1, 4503599627370497.5, 1e-9, -1e-9, 2e-9, 0.3, 1, 2**53, 0, 2]
     leaves = [
         {
             "source": "contact_timeline",
@@ -272,6 +274,44 @@ def test_instants_and_dates_inside_json_are_those_of_the_calendar(engine: Engine
             for operator in ("equals", "gt", "lte")
         ]
     _assert_judged(_segments(filters), {"as_of": AS_OF, "contacts": contacts}, engine, tmp_path)
+
+
+def _view(number: int, occurred_at: str, **more: object) -> Row:
+    return {"email": f"c{number}@x.example", "kind": "view", "occurred_at": occurred_at, **more}
+
+
+def _on_views(**more: object) -> Row:
+    return {"source": "contact_timeline", "contact_timeline": {"kind": "view", **more}}
+
+
+def test_local_days_are_those_of_the_zone(engine: Engine, tmp_path: Path) -> None:
+    """Two instants of one day here are two days there; 1970 begins no earlier than any other year."""
+    zones = ["UTC", "America/New_York", "Asia/Kathmandu", ""]
+    contacts = [{"email": f"c{number}@x.example", "timezone": zone} for number, zone in enumerate(zones)]
+    pairs = [("2026-05-30T03:00:00Z", "2026-05-30T12:00:00Z"), ("1969-12-31T23:30:00Z", "1970-01-01T00:30:00Z")]
+    timeline = [_view(number, at) for number, _ in enumerate(zones) for pair in pairs for at in pair]
+    segments = [
+        {"id": f"{zone.lower()}{days}", "timezone": zone, "tree": {"kind": "leaf", "leaf": leaf}}
+        for zone in ("contact", "UTC")
+        for days in (2, 3, 4)
+        for leaf in [_on_views(count_operator="exactly", count_value=days, count_of="days")]
+    ]
+    _assert_judged(segments, {"as_of": AS_OF, "contacts": contacts, "timeline": timeline}, engine, tmp_path)
+
+
+def test_of_no_event_there_is_no_first_and_no_last(engine: Engine, tmp_path: Path) -> None:
+    """Where others share the scan: an engine may give the zero of the type for a minimum of nothing."""
+    contacts = [{"email": f"c{number}@x.example"} for number in range(3)]
+    timeline = [_view(0, "2026-05-30T03:00:00Z", template_id="a"), _view(1, "2026-05-30T03:00:00Z", template_id="b")]
+    asked: list[Row] = [
+        {"which": "first", "timeframe_operator": "before_date", "timeframe_values": ["2026-06-01"]},
+        {"which": "last", "timeframe_operator": "before_date", "timeframe_values": ["2026-06-01"]},
+        {"count_operator": "at_least", "count_value": 1},
+        {"aggregate_operator": "min", "property": ["n"], "operator": "lte", "value": 5},
+    ]
+    leaves = [_on_views(template_id=template, **item) for item in asked for template in ("a", "b")]
+    segments = [{"id": f"s{number}", "tree": {"kind": "leaf", "leaf": leaf}} for number, leaf in enumerate(leaves)]
+    _assert_judged(segments, {"as_of": AS_OF, "contacts": contacts, "timeline": timeline}, engine, tmp_path)
 
 
 # --- the documentation ------------------------------------------------------------------------------------------------
