@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from calendar import isleap
+from collections.abc import Iterator
 from datetime import date
 
 FIRST_YEAR = 1900
@@ -16,14 +17,36 @@ def remembered_days(today: date, days: int) -> list[tuple[date, date]]:
     count.
     """
     found = []
-    last_day = date.fromordinal(min(today.toordinal() + days, date.max.toordinal()))
-    for year in range(today.year, last_day.year + 1):
-        first, last = max(today, date(year, 1, 1)), min(last_day, date(year, 12, 31))
-        for earlier in range(FIRST_YEAR, year):
+    for first, last in _stretches(today, days):
+        for earlier in range(FIRST_YEAR, first.year):
             stretch = _in_year(first, last, earlier)
             if stretch is not None:
                 found.append(stretch)
     return found
+
+
+def is_remembered(day: date, today: date, days: int) -> bool:
+    """Whether a day lies in one of the stretches of `remembered_days`."""
+    for first, last in _stretches(today, days):
+        stretch = _in_year(first, last, day.year) if FIRST_YEAR <= day.year < first.year else None
+        if stretch is not None and stretch[0] <= day <= stretch[1]:
+            return True
+    return False
+
+
+def anniversaries_of(day: date, *, from_year: int) -> Iterator[date]:
+    """The anniversaries of a day, in order, of a year or a later one; as long as there are years."""
+    if day.year < FIRST_YEAR:
+        return
+    for year in range(max(day.year + 1, from_year), date.max.year + 1):
+        yield _same_day(day, year) or date(year, 2, 28)
+
+
+def _stretches(today: date, days: int) -> Iterator[tuple[date, date]]:
+    """Today and so many days after it, as a stretch of each year that they lie in."""
+    last_day = date.fromordinal(min(today.toordinal() + days, date.max.toordinal()))
+    for year in range(today.year, last_day.year + 1):
+        yield max(today, date(year, 1, 1)), min(last_day, date(year, 12, 31))
 
 
 def _in_year(first: date, last: date, year: int) -> tuple[date, date] | None:

@@ -71,10 +71,10 @@ from engine.plan.windows import (
     LocalWindow,
     Window,
     just_after,
-    local_day,
     place,
     place_dates,
 )
+from engine.plan.zones import local_day
 
 _MEASURES = {
     Aggregate.COUNT: Measure.COUNT,

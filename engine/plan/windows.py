@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from engine.definition.timeframes import (
     ONE_MICROSECOND,
@@ -21,7 +21,7 @@ from engine.definition.timeframes import (
     YearStart,
 )
 from engine.errors import InvalidPlanError
-from engine.plan.zones import EARLIEST_AT, day_start_at, zone_named
+from engine.plan.zones import EARLIEST_AT, day_start_at, local_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,16 @@ NOTHING = Window(EARLIEST_AT, EARLIEST_AT)
 """No instant lies in it."""
 
 
+def lies_in(at: datetime, window: Window) -> bool:
+    """Whether an instant lies in a window."""
+    return (window.start_at is None or at >= window.start_at) and (window.end_at is None or at < window.end_at)
+
+
+def midnight_of(day: date) -> datetime:
+    """What a date counts as among instants: its midnight in UTC."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
 def earliest(one: datetime | None, other: datetime | None) -> datetime | None:
     """The earlier of two ends; None is later than any."""
     return other if one is None else one if other is None else min(one, other)
@@ -77,10 +87,10 @@ def just_after(at: datetime) -> datetime | None:
 
 def place(timeframe: Timeframe, *, as_of: datetime, zone_name: str) -> Window:
     """The timeframe as seen at `as_of` in a zone."""
-    start_at = _edge_at(timeframe.start, as_of=as_of, zone_name=zone_name)
+    start_at = edge_at(timeframe.start, as_of=as_of, zone_name=zone_name)
     if timeframe.start is not None and start_at is None:
         return NOTHING  # it starts later than every instant
-    return Window(start_at, _edge_at(timeframe.end, as_of=as_of, zone_name=zone_name))
+    return Window(start_at, edge_at(timeframe.end, as_of=as_of, zone_name=zone_name))
 
 
 def place_dates(timeframe: Timeframe, *, as_of: datetime, zone_name: str) -> Window:
@@ -91,14 +101,6 @@ def place_dates(timeframe: Timeframe, *, as_of: datetime, zone_name: str) -> Win
 
 def _dated(edge: Edge | None, *, as_of: datetime, zone_name: str) -> Edge | None:
     return DayStart(day_of_edge(edge, local_day(as_of, zone_name))) if isinstance(edge, OfToday) else edge
-
-
-def local_day(at: datetime, zone_name: str) -> date:
-    """The day that a zone's calendars show at an instant."""
-    try:
-        return at.astimezone(zone_named(zone_name)).date()
-    except OverflowError:  # the local clock shows year 0 or year 10000
-        return date.min if at.year == 1 else date.max
 
 
 def day_of_edge(edge: OfToday, today: date) -> date | None:
@@ -129,7 +131,7 @@ def _month_start(month: int) -> date | None:
     return date(year, month % 12 + 1, 1)
 
 
-def _edge_at(edge: Edge | None, *, as_of: datetime, zone_name: str) -> datetime | None:
+def edge_at(edge: Edge | None, *, as_of: datetime, zone_name: str) -> datetime | None:
     """The instant of an edge; None for no edge, and for one that lies later than every instant."""
     match edge:
         case None:
@@ -139,7 +141,7 @@ def _edge_at(edge: Edge | None, *, as_of: datetime, zone_name: str) -> datetime 
         case DayStart():
             return None if edge.on is None else day_start_at(edge.on, zone_name)
         case TodayPlus() | WeekStart() | MonthStart() | YearStart():
-            return _edge_at(_dated(edge, as_of=as_of, zone_name=zone_name), as_of=as_of, zone_name=zone_name)
+            return edge_at(_dated(edge, as_of=as_of, zone_name=zone_name), as_of=as_of, zone_name=zone_name)
         case Now():
             return just_after(as_of)
         case DaysAgo():

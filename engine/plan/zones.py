@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 EARLIEST_AT = datetime.min.replace(tzinfo=UTC)
 LATEST_AT = datetime.max.replace(tzinfo=UTC)
 
-_ONE_SECOND = timedelta(seconds=1)
+_ONE_SECOND, _ONE_DAY = timedelta(seconds=1), timedelta(days=1)
 
 
 @lru_cache(maxsize=1024)
@@ -48,6 +48,42 @@ def day_start_at(on: date, zone_name: str) -> datetime:
         return before if before.astimezone(zone).date() >= on else after
     except OverflowError:
         return EARLIEST_AT
+
+
+def local_day(at: datetime, zone_name: str) -> date:
+    """The day that a zone's calendars show at an instant."""
+    try:
+        return at.astimezone(zone_named(zone_name)).date()
+    except OverflowError:  # the local clock shows year 0 or year 10000
+        return date.min if at.year == 1 else date.max
+
+
+@lru_cache(maxsize=65_536)
+def day_turns(on: date, zone_name: str) -> tuple[datetime, ...]:
+    """When the local date becomes `on` or later: once, or again where clocks go back over midnight.
+
+    Instants, UTC, in order: at the first the date is reached, at the second it is lost, at the third reached again.
+    """
+    start_at = day_start_at(on, zone_name)
+    turns = [start_at]
+    midnight = datetime(on.year, on.month, on.day)
+    for change_at in _offset_changes_after(start_at, zone_name):
+        if local_day(change_at, zone_name) < on:
+            local = change_at.astimezone(zone_named(zone_name)).replace(tzinfo=None)
+            turns += [change_at, change_at + (midnight - local)]
+    return tuple(turns)
+
+
+def _offset_changes_after(at: datetime, zone_name: str) -> list[datetime]:
+    """The instants of the two days after an instant at which a zone gets another offset."""
+    zone = zone_named(zone_name)
+    if at > LATEST_AT - 2 * _ONE_DAY or _offset(zone, at) == _offset(zone, at + _ONE_DAY) == _offset(
+        zone, at + 2 * _ONE_DAY
+    ):
+        return []
+    end_at = at + 2 * _ONE_DAY
+    changes = [change for year in {at.year, end_at.year} for change in _offset_changes(zone_name, year)]
+    return sorted(change for change in changes if at < change < end_at)
 
 
 @dataclass(frozen=True, slots=True)
