@@ -47,7 +47,7 @@ def run_world(segments: Sequence[Mapping[str, Any]], world: World, *, as_of: dat
         write_dataset(world, Path(folder))
         dataset = open_dataset(Path(folder), bad_rows=StopAtFirstBadRow())
         read = _read(segments, world)
-        return run_batch(dataset, read, as_of=as_of or instant_of(world), default_zone=_zone_of(world))
+        return run_batch(dataset, read, as_of=as_of or instant_of(world), default_zone=zone_of(world))
 
 
 def members_by_engine(
@@ -74,7 +74,7 @@ def loaded_world(world: World) -> tuple[Store, Catalog]:
         dataset = open_dataset(Path(folder), bad_rows=StopAtFirstBadRow(), custom_fields=custom_fields)
         load_dataset(store, dataset, order=TimelineOrder.ARRIVAL)
     found = store.catalog()
-    return store, Catalog(lists=found.lists, zones={**found.zones, 0: _zone_of(world)})
+    return store, Catalog(lists=found.lists, zones={**found.zones, 0: zone_of(world)})
 
 
 def checked(segments: Sequence[Mapping[str, Any]], world: World, catalog: Catalog) -> list[Segment]:
@@ -107,10 +107,11 @@ def _emptied_store(custom_fields: Mapping[str, CustomFieldType]) -> Store:
 
 def _read(segments: Sequence[Mapping[str, Any]], world: World) -> list[Segment]:
     fields = definition_fields(custom_fields_of(world))
-    return [read_segment(dict(segment), default_timezone=_zone_of(world), fields=fields) for segment in segments]
+    return [read_segment(dict(segment), default_timezone=zone_of(world), fields=fields) for segment in segments]
 
 
-def _zone_of(world: World) -> str:
+def zone_of(world: World) -> str:
+    """The zone of segments and contacts that have none of their own."""
     return world.get("timezone") or "UTC"
 
 

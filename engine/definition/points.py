@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from functools import cache
 from importlib import resources
 from itertools import pairwise
 
@@ -54,6 +55,7 @@ MOST_STRETCHES = 60
 WEEKS = ("this_week", "last_week", "in_each_of_the_last_calendar_weeks")
 
 
+@cache
 def iana_zones() -> frozenset[str]:
     """The names of the pinned time zone database."""
     return frozenset(resources.files("tzdata").joinpath("zones").read_text("utf-8").split())

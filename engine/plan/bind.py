@@ -121,7 +121,7 @@ class _Binder:
             case ListCondition():
                 return self._list_test(node)
             case IdentityCondition():
-                return _identity_test(node.kind)
+                return identity_expression(node.kind)
             case SegmentCondition():
                 return IsMember(node.segment_id)
             case TagCondition():
@@ -246,8 +246,8 @@ def _aggregate_test(fact: Callable[[Measure], Fact], node: GoalCondition | Prope
     return MeasureIsWithin(fact(_MEASURES[node.aggregate]), node.low, node.high)
 
 
-def _identity_test(kind: str) -> Expression:
-    """Identities that are fields are looked up there: datasets of files have no others."""
+def identity_expression(kind: str) -> Expression:
+    """True for contacts known by an identity of a kind; one that is a field is looked up there: files have no other."""
     match kind:
         case "email" | "external_id":
             field = Subject(kind, FieldType.STRING)  # of text that is empty nobody is known

@@ -43,7 +43,7 @@ _MESSAGES = {
     "complain_email": ("complained about", "e-mail"),
     "unsubscribe_email": ("unsubscribed by", "e-mail"),
 }
-_IDENTITIES = {
+IDENTITIES = {
     "email": "an e-mail address",
     "phone": "a phone number",
     "external_id": "an external id",
@@ -89,7 +89,7 @@ def condition_words(node: Node, *, is_negated: bool = False, of_event: bool = Fa
             what = f"the tag {tags[0]}" if len(tags) == 1 else f"{any_of(tags)} as a tag"
             return f"does not have {what}" if is_negated else f"has {what}"
         case IdentityCondition():
-            identity = _IDENTITIES.get(node.kind) or f"an identity of the kind {quoted(node.kind)}"
+            identity = IDENTITIES.get(node.kind) or f"an identity of the kind {quoted(node.kind)}"
             return f"{'does not have' if is_negated else 'has'} {identity}"
         case SegmentCondition():
             return f"is {'not ' if is_negated else ''}in the segment {quoted(node.segment_id)}"
@@ -102,9 +102,24 @@ def condition_words(node: Node, *, is_negated: bool = False, of_event: bool = Fa
         case SequenceCondition():
             return _sequence_words(node, is_negated=is_negated)
         case GoalCondition():
-            return _goal_words(node, is_negated=is_negated)
+            return _goal_sentence(node, is_negated=is_negated)
         case _:
             assert_never(node)
+
+
+def branch_words(node: Node) -> tuple[str, tuple[Node, ...]] | None:
+    """The heading of a branch, or of its complement, and its parts; None for what is no branch."""
+    match node:
+        case AllOf(nodes):
+            return "all of:", nodes
+        case AnyOf(nodes):
+            return "any of:", nodes
+        case Not(AnyOf(nodes)):
+            return "none of:", nodes
+        case Not(AllOf(nodes)):
+            return "not all of:", nodes
+        case _:
+            return None
 
 
 def _sentence(node: Node, *, of_event: bool) -> str:
@@ -142,14 +157,10 @@ def _outline(node: Node, indent: str) -> list[str]:
     if isinstance(node, AllOf) and _excluding_missing(node, of_event=False) is not None:
         return [f"{indent}{_sentence(node, of_event=False)}"]
     match node:
-        case AllOf() | AnyOf():
-            heading, parts = ("all of:" if isinstance(node, AllOf) else "any of:"), node.nodes
-        case Not(AnyOf() as branch):
-            heading, parts = "none of:", branch.nodes
-        case Not(AllOf() as branch):
-            heading, parts = "not all of:", branch.nodes
         case Not(Not(inner)):
             return _outline(inner, indent)
+        case _ if (branch := branch_words(node)) is not None:
+            heading, parts = branch
         case _:
             return [f"{indent}{condition_words(node)}"]
     deeper = indent.replace("- ", "  ") + "- "
@@ -191,10 +202,15 @@ def _event_words(events: SelectedEvents) -> tuple[str, str, str]:
         verb, noun = "had", f"{quoted(events.kind.removeprefix(CUSTOM_EVENT_PREFIX))} custom event"
     else:
         verb, noun = "had", f"{quoted(events.kind)} event"
+    return verb, noun, event_details(events)
+
+
+def event_details(events: SelectedEvents) -> str:
+    """What events of a kind must be like: ` of the template "a" whose url contains "b"`; empty where all will do."""
     details = "" if events.template_id is None else f" of the template {quoted(events.template_id)}"
     if events.event_filter is not None:
         details += f" whose {_sentence(events.event_filter, of_event=True)}"
-    return verb, noun, details
+    return details
 
 
 def _article(noun: str) -> str:
@@ -204,7 +220,7 @@ def _article(noun: str) -> str:
 def _property_words(node: PropertyCondition, *, is_negated: bool) -> str:
     _, noun, details = _event_words(node.events)
     what = f"the {_AGGREGATES[node.aggregate]} of {path_words(node.path)} of {noun}s{details}"
-    return f"{what}{_spaced(timeframe_words(node.timeframe))} is {'not ' if is_negated else ''}{_range(node)}"
+    return f"{what}{_spaced(timeframe_words(node.timeframe))} is {'not ' if is_negated else ''}{range_words(node)}"
 
 
 def _sequence_words(node: SequenceCondition, *, is_negated: bool) -> str:
@@ -230,14 +246,19 @@ def _within_words(step: SequenceStep) -> str:
     return "" if step.within is None else f" within {duration_words(step.within)}"
 
 
-def _goal_words(node: GoalCondition, *, is_negated: bool) -> str:
+def _goal_sentence(node: GoalCondition, *, is_negated: bool) -> str:
+    what = f"the {_AGGREGATES[node.aggregate]} of {goal_words(node)}{_spaced(timeframe_words(node.timeframe))}"
+    return f"{what} is {'not ' if is_negated else ''}{range_words(node)}"
+
+
+def goal_words(node: GoalCondition) -> str:
+    """Which goals: `purchase goals named "tent"`."""
     goals = "goals" if node.goal_type is None else f"{node.goal_type} goals"
-    name = "" if node.goal_name is None else f" named {quoted(node.goal_name)}"
-    when = _spaced(timeframe_words(node.timeframe))
-    return f"the {_AGGREGATES[node.aggregate]} of {goals}{name}{when} is {'not ' if is_negated else ''}{_range(node)}"
+    return goals if node.goal_name is None else f"{goals} named {quoted(node.goal_name)}"
 
 
-def _range(node: GoalCondition | PropertyCondition) -> str:
+def range_words(node: GoalCondition | PropertyCondition) -> str:
+    """Where an aggregate is wanted: `at least 1000`, `between 1 and 2`."""
     if node.low is None or node.high is None:
         bound = node.high if node.low is None else node.low
         assert bound is not None

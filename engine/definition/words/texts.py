@@ -19,6 +19,12 @@ def number_text(value: float | Decimal) -> str:
     return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
 
 
+def plain_decimal(value: Decimal) -> str:
+    """An exact number without zeros at its end: 7.500000000 -> 7.5."""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def enumerated(items: Iterable[str], word: str) -> str:
     """a; a or b; a, b or c."""
     *first, last = items
