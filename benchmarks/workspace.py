@@ -1,4 +1,4 @@
-"""A workspace of 1 M contacts, 20 M events and 200 segments: import, recompute, members, one contact, SQL.
+"""A workspace of 1 M contacts, 20 M events and 200 segments: import, recompute, members, one contact, SQL, explain.
 
 Run: make bench-workspace. Prints each measurement, then one JSON line. The data are generated once and kept in
 benchmarks/data, or where POPULACE_BENCH_DATA says.
@@ -39,6 +39,7 @@ Result = TypeVar("Result")
 
 IMPORT_MEMORY_BYTES = 2 * 2**30
 LOOKUPS = 2_000
+EXPLANATIONS = 400
 QUESTION = 'SELECT country, count(*) FROM segment."{segment}" GROUP BY 1'
 
 
@@ -56,6 +57,7 @@ def main() -> None:
         workspace.apply([read_segment(item.segment) for item in work])
         results |= _recompute(workspace, arguments.repeats)
         results |= _read(workspace, folder, str(work[0].segment["id"]), arguments.repeats)
+        results |= _explain(workspace)
     print(
         json.dumps(
             {
@@ -172,6 +174,30 @@ def _read(workspace: Workspace, folder: Path, segment_id: str, repeats: int) -> 
             "sql_whole_seconds": _spread(whole),
         }
     )
+
+
+def _explain(workspace: Workspace) -> dict[str, object]:
+    """Explanations of contacts for segments drawn at random, and of the contact with the most events."""
+    choose, memberships = random.Random(SEED), workspace._read_memberships()
+    rows = workspace._store.rows("SELECT email, contact_id FROM contacts ORDER BY contact_id")
+    ((busiest,),) = workspace._store.rows("SELECT mode(contact_id) FROM timeline")
+    results: dict[str, object] = {}
+    for name, asked in (
+        ("explain_ms", choose.choices(rows, k=EXPLANATIONS)),
+        ("explain_busiest_ms", [row for row in rows if row[1] == busiest] * (EXPLANATIONS // 10)),
+    ):
+        seconds = []
+        for email, contact_id in asked:
+            segment_id = choose.choice(sorted(memberships))
+            took, found = _timed(partial(workspace.explain, segment_id, email, as_of=DEFAULT_UNTIL_AT))
+            seconds.append(took)
+            if found.is_member != memberships[segment_id].members.has(contact_id):
+                raise SystemExit(f"{email} is explained to be in {segment_id}, or not, against its members")
+        results[name] = {
+            "median": round(statistics.median(seconds) * 1000, 1),
+            "p99": round(float(np.percentile(seconds, 99)) * 1000, 1),
+        }
+    return _said(results)
 
 
 def _asked(workspace: Workspace, question: str) -> tuple[float, int]:

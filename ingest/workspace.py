@@ -19,6 +19,7 @@ from engine.execute import OnStep
 from engine.execute.analyst import QueryLimits, QueryResult, open_query
 from engine.execute.batch import evaluate_moment
 from engine.execute.contact import ContactCard, contact_card, find_contact, segments_of
+from engine.execute.explain import Explanation, explain_contact
 from engine.execute.members import EMAIL_SCHEMA, email_batches, email_batches_of, some_emails
 from engine.execute.memberships import Membership, forget_segment, status_of, stored_memberships
 from engine.execute.publish import published_file
@@ -261,6 +262,14 @@ class Workspace(ContactMethods, KeepingMethods):
         """The ids of the segments that a contact is in, as last computed, sorted. Raises: UnknownContactError."""
         contact_id = find_contact(self._store, contact_email(email))
         return segments_of(contact_id, self._read_memberships())
+
+    def explain(self, segment_id: str, email: str, *, as_of: Instant = None) -> Explanation:
+        """Why a contact is in a segment at an instant, or not, and when that changes if nothing else happens.
+
+        It has the truth at every node of the definition, and what decided it. Nothing but this contact is read.
+        Raises: UnknownSegmentError, UnknownContactError, CallerError.
+        """
+        return explain_contact(self._store, segment_id, contact_email(email), as_of=as_instant(as_of))
 
     def preview(
         self, segments: Segments, *, as_of: Instant = None, sample_size: int = 10, on_step: OnStep | None = None

@@ -15,6 +15,7 @@ from api.cli.contact import contact
 from api.cli.contact_writes import change, upsert
 from api.cli.demo import demo
 from api.cli.events import record
+from api.cli.explain import explain
 from api.cli.fields import fields
 from api.cli.generate import generate
 from api.cli.import_dataset import import_dataset
@@ -78,6 +79,7 @@ app.add_typer(tags, name="tags", rich_help_panel=_WORKSPACE)
 app.command(rich_help_panel=_WORKSPACE)(recompute)
 app.command(rich_help_panel=_WORKSPACE)(members)
 app.command(rich_help_panel=_WORKSPACE)(contact)
+app.command(rich_help_panel=_WORKSPACE)(explain)
 app.command(rich_help_panel=_WORKSPACE)(export)
 app.command(rich_help_panel=_WORKSPACE)(delete)
 app.command(rich_help_panel=_WORKSPACE)(suppressed)

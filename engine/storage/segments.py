@@ -11,7 +11,8 @@ from enum import StrEnum
 import duckdb
 
 from engine.definition import Segment, check_fields_of, check_ids, check_lists_of, contact_fields_of, read_segment
-from engine.definition.references import check_references_of, referrers
+from engine.definition.fields import FieldType
+from engine.definition.references import check_references_of, references_of, referrers, with_referenced
 from engine.errors import SegmentInUseError, UnknownSegmentError
 from engine.storage.connection import store_errors
 from engine.storage.custom_fields import definition_fields, fields_in_use, stored_fields
@@ -49,6 +50,27 @@ def stored_segments(store: Store) -> dict[str, StoredSegment]:
     """The latest version of every segment that was not deleted, by id, in order of id."""
     with store_errors(store.path), store.cursor() as cursor:
         return _stored(cursor)
+
+
+def stored_with_named(cursor: duckdb.DuckDBPyConnection, segment_id: str) -> list[Segment]:
+    """A segment and all that it names, directly or not, each after those that it names: it is the last one.
+
+    Reads no other definitions. Raises: UnknownSegmentError.
+    """
+    fields = _all_fields(cursor)
+    found: dict[str, Segment] = {}
+    missing = {segment_id}
+    while missing:
+        query = "SELECT id, definition FROM segments WHERE list_contains($1::VARCHAR[], id) ORDER BY version"
+        latest = dict(cursor.execute(query, [sorted(missing)]).fetchall())
+        read = {
+            name: read_segment(json.loads(text), fields=fields) for name, text in latest.items() if text is not None
+        }
+        if segment_id not in found | read:
+            raise UnknownSegmentError(segment_id, known=_stored(cursor))
+        found |= read
+        missing = {named.segment_id for segment in read.values() for named in references_of(segment)} - {*found}
+    return with_referenced([found[segment_id]], found)
 
 
 def found_segment(segments: dict[str, StoredSegment], segment_id: str) -> StoredSegment:
@@ -146,8 +168,7 @@ def _stored(cursor: duckdb.DuckDBPyConnection) -> dict[str, StoredSegment]:
         ORDER BY id
         """
     ).fetchall()
-    # A field that was retired would still be read: whatever is stored can be computed.
-    fields = definition_fields({item.key: item.type for item in stored_fields(cursor)})
+    fields = _all_fields(cursor)
     return {
         segment_id: StoredSegment(
             read_segment(json.loads(definition), fields=fields), version, applied_at.replace(tzinfo=UTC)
@@ -155,6 +176,11 @@ def _stored(cursor: duckdb.DuckDBPyConnection) -> dict[str, StoredSegment]:
         for segment_id, version, definition, applied_at in rows
         if definition is not None
     }
+
+
+def _all_fields(cursor: duckdb.DuckDBPyConnection) -> dict[str, FieldType]:
+    """All fields that a stored definition may name: one that was retired would still be read."""
+    return definition_fields({item.key: item.type for item in stored_fields(cursor)})
 
 
 def _latest_versions(cursor: duckdb.DuckDBPyConnection) -> dict[str, int]:
