@@ -14,12 +14,13 @@ import polars as pl
 import pyarrow as pa
 
 from engine.definition import Segment
-from engine.errors import NotComputedError
+from engine.errors import CallerError, NotComputedError
 from engine.execute import OnStep
 from engine.execute.analyst import QueryLimits, QueryResult, open_query
 from engine.execute.batch import evaluate_moment
 from engine.execute.contact import ContactCard, contact_card, find_contact, segments_of
 from engine.execute.explain import Explanation, explain_contact
+from engine.execute.forecast import MOST_DAYS, Forecast, OnDay, forecast
 from engine.execute.members import EMAIL_SCHEMA, email_batches, email_batches_of, some_emails
 from engine.execute.memberships import Membership, forget_segment, status_of, stored_memberships
 from engine.execute.publish import published_file
@@ -270,6 +271,22 @@ class Workspace(ContactMethods, KeepingMethods):
         Raises: UnknownSegmentError, UnknownContactError, CallerError.
         """
         return explain_contact(self._store, segment_id, contact_email(email), as_of=as_instant(as_of))
+
+    def forecast(
+        self, segment_id: str, *, days: int = 30, as_of: Instant = None, on_day: OnDay | None = None
+    ) -> Forecast:
+        """How many members a segment has now and at the start of each of the next days, if nothing else happens.
+
+        Each size is that of an evaluation at that instant; days start in the segment's zone, or in the workspace's
+        where each contact has its own. `on_day` is told each instant before it is computed.
+        Raises: UnknownSegmentError, CallerError.
+        """
+        if not 1 <= days <= MOST_DAYS:
+            raise CallerError(f"days: must be 1 to {MOST_DAYS}, got {days}")
+        instant = as_instant(as_of)
+        return run_interruptibly(
+            self._store, lambda: forecast(self._store, segment_id, as_of=instant, days=days, on_day=on_day)
+        )
 
     def preview(
         self, segments: Segments, *, as_of: Instant = None, sample_size: int = 10, on_step: OnStep | None = None

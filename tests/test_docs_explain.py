@@ -35,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_page_has_the_sessions_that_its_reader_expects() -> None:
-    assert [command.split()[0] for command in SESSIONS] == ["explain", "explain", "explain"]
+    assert [command.split()[0] for command in SESSIONS] == ["explain", "explain", "explain", "forecast"]
 
 
 @pytest.mark.parametrize("command", SESSIONS)

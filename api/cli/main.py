@@ -17,6 +17,7 @@ from api.cli.demo import demo
 from api.cli.events import record
 from api.cli.explain import explain
 from api.cli.fields import fields
+from api.cli.forecast import forecast
 from api.cli.generate import generate
 from api.cli.import_dataset import import_dataset
 from api.cli.init import init
@@ -80,6 +81,7 @@ app.command(rich_help_panel=_WORKSPACE)(recompute)
 app.command(rich_help_panel=_WORKSPACE)(members)
 app.command(rich_help_panel=_WORKSPACE)(contact)
 app.command(rich_help_panel=_WORKSPACE)(explain)
+app.command(rich_help_panel=_WORKSPACE)(forecast)
 app.command(rich_help_panel=_WORKSPACE)(export)
 app.command(rich_help_panel=_WORKSPACE)(delete)
 app.command(rich_help_panel=_WORKSPACE)(suppressed)
