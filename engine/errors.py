@@ -6,6 +6,7 @@ Every message says where, what is wrong, and what to do.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
@@ -98,6 +99,15 @@ class UnknownContactError(CallerError):
     def __init__(self, value: str, *, kind: str = "email") -> None:
         self.kind, self.value = kind, value
         super().__init__(f"no contact has the {_IDENTITY_WORDS.get(kind, kind)} {shown(value)}")
+
+
+class NotYetContactError(CallerError):
+    """An e-mail is a contact's, and was nobody's yet at an instant that has passed."""
+
+    def __init__(self, email: str, as_of: datetime) -> None:
+        self.email, self.as_of = email, as_of
+        at = as_of.isoformat().replace("+00:00", "Z")
+        super().__init__(f"{shown(email)} was not a contact yet at {at}: nobody's member; give a later instant")
 
 
 class SegmentsFileError(CallerError):

@@ -268,7 +268,7 @@ class Workspace(ContactMethods, KeepingMethods):
         """Why a contact is in a segment at an instant, or not, and when that changes if nothing else happens.
 
         It has the truth at every node of the definition, and what decided it. Nothing but this contact is read.
-        Raises: UnknownSegmentError, UnknownContactError, CallerError.
+        Raises: UnknownSegmentError, UnknownContactError, NotYetContactError, CallerError.
         """
         return explain_contact(self._store, segment_id, contact_email(email), as_of=as_instant(as_of))
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 import populace as library
+from engine.storage.workspace_folder import opened_workspace
 from tests.engine_under_test import write_dataset
 from tests.test_cli import populace
 
+IMPORTED_AT = datetime(2026, 11, 20, 7, tzinfo=UTC)
 PAGE_FILE = Path(__file__).parents[1] / "docs" / "explain.md"
 PAGE = PAGE_FILE.read_text("utf-8")
 ROWS = {
@@ -24,13 +28,16 @@ SESSIONS = dict(re.findall(r"^```console\n\$ populace (.+?)\n(.*?)```$", PAGE, r
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the workspace of the page."""
+    """A folder with the workspace of the page; its rows came in before the instant that the page looks at."""
     folder = tmp_path_factory.mktemp("docs")
     (folder / "data").mkdir()
     write_dataset(ROWS, folder / "data")
-    with library.init(folder / "shop") as shop:
-        shop.import_dataset(folder / "data")
-        shop.apply([library.read_segment(item) for item in SEGMENTS])
+    library.init(folder / "shop").close()
+    with ExitStack() as stack:
+        store = stack.enter_context(opened_workspace(folder / "shop"))
+        with library.Workspace(folder / "shop", store, stack.pop_all(), clock=lambda: IMPORTED_AT) as shop:
+            shop.import_dataset(folder / "data")
+            shop.apply([library.read_segment(item) for item in SEGMENTS])
     return folder
 
 

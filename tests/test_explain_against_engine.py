@@ -21,7 +21,7 @@ from engine.execute import evaluate
 from engine.execute.explain import ExplainedNode, Explanation, explained, read_contact_values
 from engine.plan import Catalog
 from engine.storage import Store
-from tests.engine_under_test import checked, instant_of, loaded_world, members_by_engine, zone_of
+from tests.engine_under_test import checked, instant_of, loaded_world, members_by_engine
 from tests.strategies import TAPES, world_and_segments_of
 
 Json = dict[str, Any]
@@ -40,11 +40,12 @@ def nodes_of(node: ExplainedNode, segment: Segment, segments: Mapping[str, Segme
 
 
 def explanation_of(
-    store: Store, email: str, contact_id: int, segments: Sequence[Segment], at: datetime, zone: str
+    store: Store, email: str, contact_id: int, segments: Sequence[Segment], at: datetime, catalog: Catalog
 ) -> Explanation:
     trees = [segment.tree for segment in segments]
     with store.cursor() as cursor:
-        values = read_contact_values(cursor, contact_id, trees, fallback_zone=zone)
+        values = read_contact_values(cursor, contact_id, trees, catalog)
+    assert values is not None
     return explained(email, segments, values, at)
 
 
@@ -74,7 +75,7 @@ def test_explain_says_what_evaluation_finds(tape: bytes) -> None:
     segments = {segment.id: segment for segment in checked(rows, world, catalog)}
     random = Random(tape)
     emails = store.rows("SELECT email, contact_id FROM contacts ORDER BY email")
-    as_of, found_pairs = some_explanations(store, segments, emails, world, random)
+    as_of, found_pairs = some_explanations(store, catalog, segments, emails, world, random)
     asked: dict[str, Segment] = {}
     said: list[tuple[str, int, bool]] = []
     for segment, contact_id, found in found_pairs:
@@ -91,14 +92,19 @@ def test_explain_says_what_evaluation_finds(tape: bytes) -> None:
 
 
 def some_explanations(
-    store: Store, segments: Mapping[str, Segment], emails: Sequence[tuple[str, int]], world: Json, random: Random
+    store: Store,
+    catalog: Catalog,
+    segments: Mapping[str, Segment],
+    emails: Sequence[tuple[str, int]],
+    world: Json,
+    random: Random,
 ) -> tuple[datetime, list[tuple[Segment, int, Explanation]]]:
     """Explanations at one instant; of three instants and all pairs rather those of which something is still to come."""
     found: list[tuple[Segment, int, Explanation]] = []
     for _ in range(3):
         as_of = earlier_instant(random, world)
         found = [
-            (segment, contact_id, explanation_of(store, email, contact_id, ordered, as_of, zone_of(world)))
+            (segment, contact_id, explanation_of(store, email, contact_id, ordered, as_of, catalog))
             for segment in segments.values()
             for ordered in [with_referenced([segment], segments)]
             for email, contact_id in emails
@@ -152,7 +158,7 @@ def test_a_single_change_does_what_explain_says(tape: bytes) -> None:
     changed: list[tuple[str, str, bool, str, Json]] = []
     for segment, email, contact_id in random.sample(pairs, min(len(pairs), 6)):
         ordered = with_referenced([segment], segments)
-        found = explanation_of(store, email, contact_id, ordered, as_of, zone_of(world))
+        found = explanation_of(store, email, contact_id, ordered, as_of, catalog)
         for words in found.changes:
             other = with_change(world, email, words)
             if other is not None:

@@ -244,6 +244,45 @@ def test_one_contact_alone_can_be_seen_as_it_was(shop: Shop) -> None:
     assert (row, status) == ([("DE", ["vip"])], [("active",)])
 
 
+def test_explain_sees_a_contact_as_it_was(shop: Shop) -> None:
+    early = shop.at - timedelta(hours=1)
+    tree = branch("and", GERMANS, tagged("vip"), on_list("news", "active"))
+    shop.upsert({"email": ADA, "country": "DE", "tags": ["vip"]})
+    shop.lists.save("news")
+    shop.lists.subscribe(ADA, "news")
+    shop.apply([populace.read_segment(segment(tree, "kept"))])
+    past = shop.at
+    shop.later()
+    shop.upsert({"email": ADA, "country": "US", "tags": []})
+    shop.lists.unsubscribe(ADA, "news")
+    shop.upsert({"email": BO, "country": "DE"})
+    then, now = (shop.explain("kept", ADA, as_of=at) for at in (past, shop.at))
+    assert [part.holds for part in then.tree.parts] == [True, True, True]
+    assert [part.holds for part in now.tree.parts] == [False, False, False]
+    assert (then.is_member, now.is_member) == (True, False)
+    assert [shop.who(tree, at) for at in (past, shop.at)] == [[ADA], []]
+    assert (then.next_change_at, then.exact_since) == (None, None)
+    with pytest.raises(
+        populace.NotYetContactError, match=r"'bo@x.example' was not a contact yet at 2026-03-01T10:00:00Z"
+    ):
+        shop.explain("kept", BO, as_of=past)
+    with pytest.raises(populace.NotYetContactError):
+        shop.explain("kept", ADA, as_of=early)
+
+
+def test_explain_sees_whom_an_e_mail_meant_before_contacts_were_merged(shop: Shop) -> None:
+    shop.upsert({"email": ADA, "country": "DE"})
+    shop.upsert({"email": BO, "country": "US"})
+    shop.apply([populace.read_segment(segment(GERMANS, "germans"))])
+    past = shop.at
+    shop.later()
+    shop.merge([ADA, BO])
+    assert [shop.explain("germans", email, as_of=past).is_member for email in (ADA, BO)] == [True, False]
+    assert shop.who(GERMANS, past) == [ADA]
+    now = [shop.explain("germans", email, as_of=shop.at).is_member for email in (ADA, BO)]
+    assert now == [bool(shop.who(GERMANS, shop.at))] * 2
+
+
 def test_where_nothing_is_later_nothing_is_rebuilt(shop: Shop) -> None:
     shop.upsert({"email": ADA, "country": "DE"})
     temporary = "SELECT count(*) FROM duckdb_tables() WHERE temporary"

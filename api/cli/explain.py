@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from api.cli.console import out, print_json
 from api.cli.options import AsJson, AsOf, WorkspaceFolder, as_of_instant
-from api.cli.reports import shown_instant
+from api.cli.reports import exactness, shown_exactness, shown_instant
 from engine.execute.explain import Details, ExplainedNode, Explanation
 from engine.execute.explain.local_times import local_text
 from ingest.workspace import Workspace
@@ -47,8 +47,10 @@ def explain(
 def explanation_lines(found: Explanation) -> Iterator[str]:
     """The explanation for people, as lines of rich markup. Times are local, in the zone that the first line names."""
     verb = "[green]is in[/]" if found.is_member else "[red]is not in[/]"
+    how_exact = exactness(found.as_of, found.exact_since)
+    past = "" if how_exact == "exact" else f" ({how_exact})"
     at = f"{local_text(found.as_of, found.zone_name)} {found.zone_name}"
-    yield f"[bold]{escape(found.email)}[/] {verb} [bold]{escape(found.segment.id)}[/] at {escape(at)}"
+    yield f"[bold]{escape(found.email)}[/] {verb} [bold]{escape(found.segment.id)}[/] at {escape(at)}{past}"
     yield from _node_lines(found.tree, "", found.zone_name)
     for words in found.changes:
         yield f"would {'leave' if found.is_member else 'enter'} with: {escape(words)}"
@@ -84,6 +86,7 @@ def explanation_as_json(found: Explanation) -> dict[str, object]:
         "email": found.email,
         "segment_id": found.segment.id,
         "as_of": shown_instant(found.as_of),
+        **shown_exactness(found.as_of, found.exact_since),
         "timezone": found.zone_name,
         "is_member": found.is_member,
         "next_change_at": None if found.next_change_at is None else shown_instant(found.next_change_at),

@@ -15,7 +15,7 @@ from rich.table import Table
 from api.cli.console import out, print_json, print_table
 from api.cli.options import AsJson, AsOf, Quiet, WorkspaceFolder, as_of_instant
 from api.cli.progress import progress_bar
-from api.cli.reports import share_of, shown_instant
+from api.cli.reports import exactness, share_of, shown_exactness, shown_instant
 from engine.errors import OutputError
 from engine.execute.export import MEMBER_FORMATS, format_of, writer_of
 from engine.execute.forecast import FORECAST_SCHEMA, MOST_DAYS, Forecast, forecast_batch
@@ -74,6 +74,8 @@ def forecast(
 def print_forecast(found: Forecast) -> None:
     """The table of days."""
     title = f"{escape(found.segment.id)}, if nothing else happens; days of {escape(found.zone_name)}"
+    how_exact = exactness(found.days[0].as_of, found.exact_since)
+    title += "" if how_exact == "exact" else f" ({how_exact})"
     table = Table(title=title, title_justify="left")
     table.add_column("day")
     for heading in ("size", "share", "enter", "leave"):
@@ -90,6 +92,7 @@ def forecast_as_json(found: Forecast) -> dict[str, object]:
     return {
         "segment_id": found.segment.id,
         "timezone": found.zone_name,
+        **shown_exactness(found.days[0].as_of, found.exact_since),
         "contact_count": found.contact_count,
         "days": [
             {

@@ -48,12 +48,16 @@ class ForecastDay:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """The sizes of a segment: now, and at the start of each of the next days of `zone_name`."""
+    """The sizes of a segment: at one instant, and at the start of each of the next days of `zone_name`.
+
+    From `exact_since` on contacts are known as they were; None: from the beginning on.
+    """
 
     segment: Segment
     zone_name: str
     contact_count: int
     days: tuple[ForecastDay, ...]
+    exact_since: datetime | None
 
 
 def forecast(store: Store, segment_id: str, *, as_of: datetime, days: int, on_day: OnDay | None = None) -> Forecast:
@@ -67,7 +71,7 @@ def forecast(store: Store, segment_id: str, *, as_of: datetime, days: int, on_da
     others = {item.id: item for item in named}
     rows: list[ForecastDay] = []
     before: ContactSet | None = None
-    contact_count = 0
+    contact_count, exact_since = 0, None
     for on, at in _instants(as_of, days, zone_name):
         if on_day is not None:
             on_day(at)
@@ -75,12 +79,13 @@ def forecast(store: Store, segment_id: str, *, as_of: datetime, days: int, on_da
         if segment.id in evaluation.failed:
             raise StepFailedError(segment.id, "", evaluation.failed[segment.id])
         members, contact_count = evaluation.members[segment.id], evaluation.contact_count
+        exact_since = evaluation.exact_since
         before = before or members
         capacity = max(before.capacity, members.capacity)
         old, new = before.widened(capacity), members.widened(capacity)
         rows.append(ForecastDay(on, at, members.size, (new - old).size, (old - new).size))
         before = members
-    return Forecast(segment, zone_name, contact_count, tuple(rows))
+    return Forecast(segment, zone_name, contact_count, tuple(rows), exact_since)
 
 
 def _instants(as_of: datetime, days: int, zone_name: str) -> Iterator[tuple[date, datetime]]:

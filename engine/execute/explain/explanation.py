@@ -41,7 +41,8 @@ class Explanation:
     """Why a contact is in a segment at `as_of`, or not. Instants are UTC.
 
     `next_change_at` is when it enters or leaves if nothing else happens; None for never. `changes` are single things,
-    in words, that would make it enter or leave at once, where they are simple.
+    in words, that would make it enter or leave at once, where they are simple. From `exact_since` on contacts are known
+    as they were; None: from the beginning on.
     """
 
     email: str
@@ -52,9 +53,17 @@ class Explanation:
     tree: ExplainedNode
     next_change_at: datetime | None
     changes: tuple[str, ...]
+    exact_since: datetime | None
 
 
-def explained(email: str, segments: Sequence[Segment], values: ContactValues, as_of: datetime) -> Explanation:
+def explained(
+    email: str,
+    segments: Sequence[Segment],
+    values: ContactValues,
+    as_of: datetime,
+    *,
+    exact_since: datetime | None = None,
+) -> Explanation:
     """The explanation for the last of the segments; each comes after those that it names."""
     zones = {segment.id: zone_of(segment, values) for segment in segments}
     watched: dict[Key, Watched] = {
@@ -76,6 +85,7 @@ def explained(email: str, segments: Sequence[Segment], values: ContactValues, as
         tree=seen.tree(target.tree, target.id),
         next_change_at=next_change(segments, watched, as_of),
         changes=tuple(single_changes(segments, watched, answers, values, as_of)),
+        exact_since=exact_since,
     )
 
 

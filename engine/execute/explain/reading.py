@@ -45,7 +45,7 @@ from engine.definition.tree import (
 from engine.definition.vocabulary import CUSTOM_EVENT_PREFIX
 from engine.definition.walk import walk
 from engine.execute.explain.contact_values import ContactValues, Event, Settled
-from engine.plan.bind import identity_expression
+from engine.plan.bind import Catalog, identity_expression
 from engine.plan.nodes import Expression, HasAnyTag, HasIdentity, ValueTest
 
 
@@ -94,11 +94,11 @@ def settled_expression(node: Node) -> Expression | None:
 
 
 def read_contact_values(
-    cursor: duckdb.DuckDBPyConnection, contact_id: int, trees: Iterable[Node], *, fallback_zone: str
-) -> ContactValues:
-    """The values of a contact that the conditions of some trees look at, as the cursor sees them.
+    cursor: duckdb.DuckDBPyConnection, contact_id: int, trees: Iterable[Node], catalog: Catalog
+) -> ContactValues | None:
+    """The values of a contact that the conditions of some trees look at, as the cursor sees them; None where it is not.
 
-    `fallback_zone` is for a contact that has no zone, or an unknown one.
+    Of the catalog it needs the lists, and the zone of a contact that has none, or an unknown one.
     """
     conditions = [condition for tree in trees for condition in conditions_of(tree)]
     asked: dict[Settled, Expression] = {}
@@ -108,14 +108,16 @@ def read_contact_values(
             assert isinstance(node, Filter | TagCondition | IdentityCondition)
             asked[node] = expression
     subjects = tuple(dict.fromkeys(node.subject for node in conditions if isinstance(node, Filter)))
-    (row,) = cursor.execute(contact_sql(tuple(asked.values()), subjects), [contact_id]).fetchall()
+    row = cursor.execute(contact_sql(tuple(asked.values()), subjects), [contact_id]).fetchone()
+    if row is None:
+        return None
     zone_name, tags, *cells = row
     values, times = _shown_values(subjects, cells[len(asked) :])
     events, goals = _events(cursor, contact_id, conditions)
     has_lists = any(isinstance(node, ListCondition) for node in conditions)
     return ContactValues(
         contact_id=contact_id,
-        zone_name=zone_name or fallback_zone,
+        zone_name=zone_name or catalog.zones[0],
         tags=tuple(tags or ()),
         holds=dict(zip(asked, cells, strict=False)),
         values=values,
@@ -126,12 +128,7 @@ def read_contact_values(
             if has_lists
             else ()
         ),
-        lists={
-            list_id: _utc(deleted_at)
-            for list_id, deleted_at in (
-                cursor.execute("SELECT id, deleted_at FROM lists").fetchall() if has_lists else ()
-            )
-        },
+        lists=catalog.lists,
         events=events,
         goals=goals,
     )

@@ -7,6 +7,19 @@ from datetime import datetime
 import duckdb
 
 
+def owner_at(cursor: duckdb.DuckDBPyConnection, identity: str, at: datetime) -> int | None:
+    """The contact that was known by an identity (as stored) at an instant (naive, UTC); None for nobody."""
+    rows = cursor.execute(
+        """
+        SELECT owner_id FROM earlier_identities WHERE identity = $1 AND until_at > $2
+        ORDER BY sequence, until_at LIMIT 1
+        """,
+        [identity, at],
+    ).fetchall()
+    rows = rows or cursor.execute("SELECT contact_id FROM identities WHERE identity = $1", [identity]).fetchall()
+    return rows[0][0] if rows else None
+
+
 def rewind_identities(cursor: duckdb.DuckDBPyConnection, tables: str, at: datetime) -> None:
     """Let the cursor see by what contacts were known."""
     cursor.execute(
