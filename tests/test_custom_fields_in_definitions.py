@@ -36,7 +36,7 @@ def apply(shop: Workspace, tmp_path: Path, *definitions: dict[str, Any]) -> None
 def test_a_definition_names_custom_fields_at_once(shop: Workspace, tmp_path: Path) -> None:
     shop.fields.define("is_partner", "boolean")
     shop.fields.define("renews_on", "date")
-    shop.upsert({"email": ADA, "is_partner": True, "renews_on": "2026-06-01"})
+    shop.upsert({"email": ADA, "is_partner": True, "renews_on": "2126-06-01"})
     shop.upsert({"email": BO, "is_partner": False, "tags": ["vip"]})
     apply(
         shop,
@@ -44,10 +44,10 @@ def test_a_definition_names_custom_fields_at_once(shop: Workspace, tmp_path: Pat
         segment(field("is_partner", "equals", True), "partners"),
         segment(branch("and", field("renews_on", "in_the_last_days", "1"), tagged("vip", operator="not_in")), "due"),
     )
-    shop.recompute("2026-06-01T12:00:00Z")
+    shop.recompute("2126-06-01T12:00:00Z")
     assert [shop.members(name)["email"].to_list() for name in ("partners", "due")] == [[ADA], [ADA]]
     assert shop.sql("SELECT email, is_partner FROM segment.partners").rows() == [(ADA, True)]
-    found = shop.preview(tmp_path / "segments.json", as_of="2026-06-02T12:00:00Z")
+    found = shop.preview(tmp_path / "segments.json", as_of="2126-06-02T12:00:00Z")
     assert [item.size for item in found.segments] == [1, 0]
     assert all(not item.violation_count for item in shop.check().invariants)
 

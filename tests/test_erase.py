@@ -21,7 +21,6 @@ from tests.definitions import field, segment
 NEEDLES = ("zyxwabel", "Qoblarith", "+4930777888", "vunktrosel")
 """The person's e-mail, name, phone and external id: texts that nothing else has."""
 
-AS_OF = "2026-06-01T00:00:00Z"
 GERMANS = segment(field("country", "equals", "DE"), "germans")
 FRENCH = segment(field("country", "equals", "FR"), "french")
 
@@ -64,7 +63,7 @@ def filled(path: Path) -> Workspace:
                     [number, name, at, superseded_at],
                 )
     shop.apply([populace.read_segment(item) for item in (GERMANS, FRENCH)])
-    shop.recompute(AS_OF)
+    shop.recompute()
     return shop
 
 

@@ -39,7 +39,7 @@ def test_those_who_have_an_identity_of_a_kind(tmp_path: Path, kind: str, known: 
     with populace.init(tmp_path / "shop") as shop:
         shop.upsert_many(CONTACTS)
         shop.apply([asked(kind), asked(kind, "is_not_set")])
-        shop.recompute("2026-06-01T00:00:00Z")
+        shop.recompute()
         names = {0: "ada", 1: "bob", 2: "cyd", 3: "d-4"}
         found = {
             segment_id: {names[i] for i in membership.members.ids().tolist()}

@@ -62,11 +62,11 @@ def test_a_long_chain_and_a_name_used_by_many_cost_no_more_than_their_segments()
 
 def test_recompute_preview_and_members_follow_what_is_named(shop: Workspace) -> None:
     shop.apply(read(OTHERS, US))
-    shop.recompute(AS_OF)
+    shop.recompute()
     assert shop.segments_of("bob@x.example") == ("others",)
     assert [item.size for item in shop.preview(read(made("new", naming("others", "not_in")))).segments] == [2]
     shop.apply(read(made("us", field("country", "equals", "FR"))))
-    shop.recompute(AS_OF)
+    shop.recompute()
     assert shop.segments_of("ada@x.example") == ("others",)
     assert shop.check().is_clean
 
