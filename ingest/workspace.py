@@ -14,7 +14,7 @@ import polars as pl
 import pyarrow as pa
 
 from engine.definition import Segment
-from engine.errors import CallerError, NotComputedError
+from engine.errors import CallerError, InternalError, NotComputedError
 from engine.execute import OnStep
 from engine.execute.analyst import QueryLimits, QueryResult, open_query
 from engine.execute.batch import evaluate_moment
@@ -332,8 +332,14 @@ class Workspace(ContactMethods, KeepingMethods):
         Raises: QueryRefusedError, QueryFailedError, QueryLimitError, StoreError.
         """
         limits = QueryLimits(timeout_seconds, memory_bytes or QueryLimits().memory_bytes)
-        published = run_interruptibly(self._store, lambda: published_file(self._store))
-        return open_query(published, sql, limits)
+        while True:
+            published = run_interruptibly(self._store, lambda: published_file(self._store))
+            try:
+                return open_query(published, sql, limits)
+            except InternalError:
+                if published.exists():
+                    raise
+                # Another thread has changed the workspace and replaced the copy before this process had opened it.
 
     def sql(self, sql: str, *, timeout_seconds: float = 60.0, memory_bytes: int | None = None) -> pl.DataFrame:
         """The answer to one SELECT over the documented views (docs/sql.md) as a frame. Arguments, errors: see `query`.

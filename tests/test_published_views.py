@@ -11,8 +11,10 @@ import duckdb
 import pytest
 
 import populace
+from engine.execute.analyst import QueryLimits, QueryResult, open_query
 from engine.execute.publish import published_file
 from engine.storage.published_views import CONTACT_COLUMNS, VIEWS
+from ingest import workspace as workspace_module
 from ingest.workspace import Workspace
 from tests.cases.world import AS_OF, WORLD
 from tests.definitions import events, field, segment
@@ -72,6 +74,23 @@ def test_memberships_and_segments_say_what_was_computed(workspace: Workspace) ->
         ("nobody", 1, "computed", 0),
     ]
     assert rows(workspace, "SELECT definition ->> '$.kind' FROM segments") == [("leaf",), ("leaf",)]
+
+
+def test_a_question_whose_copy_is_replaced_before_it_is_opened_is_asked_of_the_next(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Path] = []
+
+    def too_late(published: Path, sql: str, limits: QueryLimits | None = None) -> QueryResult:
+        if not asked:
+            workspace.upsert({"email": "new@x.example"})
+            published_file(workspace._store)
+        asked.append(published)
+        return open_query(published, sql, limits)
+
+    monkeypatch.setattr(workspace_module, "open_query", too_late)
+    count = workspace.sql("SELECT count(*) AS n FROM contacts")["n"].to_list()
+    assert (count, len(set(asked))) == ([len(WORLD["contacts"]) + 1], 2)
 
 
 def test_contacts_that_came_after_the_recompute_are_in_no_segment(workspace: Workspace, tmp_path: Path) -> None:
