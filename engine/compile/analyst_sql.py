@@ -29,19 +29,26 @@ _ASCII_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 def check_statement(
-    document: Node, *, views: Collection[str], segment_views: Collection[str], hidden: Collection[str] = ()
+    document: Node,
+    *,
+    views: Collection[str],
+    segment_views: Collection[str],
+    hidden: Collection[str] = (),
+    parameters: Collection[str] = (),
 ) -> None:
     """Pass the statement, or say what of it may not run.
 
     `document` is what `json_serialize_sql` made of it; `views` and `segment_views` are what it can read; `hidden` are
-    the other tables that are there, whose names no CTE may take (a second guard, should a scope be misjudged).
+    the other tables that are there, whose names no CTE may take (a second guard, should a scope be misjudged);
+    `parameters` are those that have a value.
 
     Raises: QueryRefusedError, QueryFailedError if it is not SQL.
     """
     check = _Check(
-        {_folded(name): name for name in views},
-        {_folded(name): name for name in segment_views},
-        frozenset(map(_folded, hidden)) - frozenset(map(_folded, views)),
+        {folded(name): name for name in views},
+        {folded(name): name for name in segment_views},
+        frozenset(map(folded, hidden)) - frozenset(map(folded, views)),
+        frozenset(parameters),
     )
     pending: list[tuple[object, Scope]] = [(_only_statement(document), frozenset())]
     while pending:
@@ -83,6 +90,7 @@ class _Check:
     views: Mapping[str, str]
     segment_views: Mapping[str, str]
     hidden: frozenset[str]
+    parameters: frozenset[str]
 
     def parts(self, node: Node, scope: Scope) -> Iterator[tuple[object, Scope]]:
         """Judge the node itself; what it holds is to be judged next, each part with the CTEs that it can read."""
@@ -117,23 +125,26 @@ class _Check:
         A CTE reads itself in one place: in the recursive half of a recursive one.
         """
         for name, value in _ctes(node):
-            folded = _folded(name)
-            if folded in self.hidden:
+            own = folded(name)
+            if own in self.hidden:
                 raise QueryRefusedError(f"a CTE cannot be named {shown(name)}; choose another name")
             query = value.get("query_node")
             if isinstance(query, dict) and query.get("type") == "RECURSIVE_CTE_NODE":
                 self._check_kind(query, "RECURSIVE_CTE_NODE")
                 if any(True for _ in _ctes(query)):
                     raise QueryRefusedError("a WITH inside a recursive CTE belongs before it")
-                yield from ((part, scope | {folded} if key == "right" else scope) for key, part in query.items())
+                yield from ((part, scope | {own} if key == "right" else scope) for key, part in query.items())
             else:
                 yield query, scope
             yield from ((part, scope) for key, part in value.items() if key != "query_node")
-            scope |= {folded}
+            scope |= {own}
         yield from ((part, scope) for key, part in node.items() if key != "cte_map")
 
     def _check_kind(self, node: Node, kind: str) -> None:
         expression_class = node.get("class")
+        if kind == "VALUE_PARAMETER" and self.parameters:
+            self._check_parameter(node)
+            return
         if expression_class is None:
             known = kind in QUERY_PARTS
         else:
@@ -142,12 +153,17 @@ class _Check:
             words = REFUSED_IN_WORDS.get(kind, f"{kind.replace('_', ' ')} is not among what is allowed")
             raise QueryRefusedError(words if expression_class else f"{words}; only {_ONE_SELECT}")
 
+    def _check_parameter(self, node: Node) -> None:
+        name = node.get("identifier")
+        if name not in self.parameters:
+            known = one_of([f"${known}" for known in sorted(self.parameters)])
+            raise QueryRefusedError(f"the parameter {shown(name)} has no value here; it can be {known}")
+
     def _check_table(self, node: Node, scope: Scope) -> None:
         if node.get("at_clause"):
             raise QueryRefusedError("AT (...) after a table is not allowed; the data is as of its publication")
-        path = _path(node)
-        folded = [_folded(part) for part in path]
-        match folded:
+        path = path_of(node)
+        match [folded(part) for part in path]:
             case [name] if name in scope or name in self.views:
                 return
             case ["main", name] if name in self.views:
@@ -175,8 +191,8 @@ class _Check:
         if not isinstance(function, dict):
             raise QueryRefusedError("what stands in FROM is no function that is known")
         self._check_kind(function, str(function.get("type")))
-        name = _function_name(function)
-        if _folded(name) not in TABLE_FUNCTIONS:
+        name = function_name(function)
+        if folded(name) not in TABLE_FUNCTIONS:
             known = one_of(sorted(TABLE_FUNCTIONS))
             raise QueryRefusedError(f"the function {shown(name)} cannot stand in FROM; it can be {known}")
         return function
@@ -199,42 +215,43 @@ def _ctes(node: Node) -> Iterator[tuple[str, Node]]:
 
 
 def _check_function(node: Node) -> None:
-    name = _function_name(node)
-    if _folded(name) not in FUNCTIONS:
-        close = get_close_matches(_folded(name), FUNCTIONS, n=1)
+    name = function_name(node)
+    if folded(name) not in FUNCTIONS:
+        close = get_close_matches(folded(name), FUNCTIONS, n=1)
         hint = f"did you mean {close[0]!r}?" if close else "those that compute a value of their arguments are"
         raise QueryRefusedError(f"the function {shown(name)} is not allowed; {hint}")
 
 
 def _check_type(node: Node) -> None:
-    path = _path(node)
-    if len(path) != 1 or _folded(path[0]) not in TYPES or _folded(path[0]) != _folded(str(node.get("type_name"))):
-        close = get_close_matches(_folded(path[-1]) if path else "", TYPES, n=1)
+    path = path_of(node)
+    if len(path) != 1 or folded(path[0]) not in TYPES or folded(path[0]) != folded(str(node.get("type_name"))):
+        close = get_close_matches(folded(path[-1]) if path else "", TYPES, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"it can be {_USUAL_TYPES}, and lists and structs of them"
         raise QueryRefusedError(f"the type {shown('.'.join(path))} is not allowed; {hint}")
 
 
 def _check_column(node: Node) -> None:
     match node.get("column_names"):
-        case [str(name)] if _folded(name) in _SESSION_WORDS:
+        case [str(name)] if folded(name) in _SESSION_WORDS:
             raise QueryRefusedError(f"{name} tells of the connection; for a column of that name write its table too")
 
 
-def _function_name(node: Node) -> str:
+def function_name(node: Node) -> str:
     """The last part of a name; before it stands a schema, or the column whose method it is."""
-    name, path = node.get("function_name"), _path(node)
+    name, path = node.get("function_name"), path_of(node)
     if not path or name != path[-1]:
         raise QueryRefusedError(f"the function {shown(name)} is not of a form that is known")
     return path[-1]
 
 
-def _path(node: Node) -> list[str]:
+def path_of(node: Node) -> list[str]:
+    """The parts of the name of a table, a type or a function, the outermost first. Raises: QueryRefusedError."""
     match node.get("qualified_name"):
         case {"path": list(path)} if all(isinstance(part, str) for part in path):
             return path
     raise QueryRefusedError("a name is not of a form that is known")
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
     """The name as DuckDB compares it: without regard to the case of ASCII letters, and of those alone."""
     return name.translate(_ASCII_LOWER)
