@@ -14,6 +14,7 @@ from engine.definition import Segment, check_fields_of, check_ids, check_lists_o
 from engine.definition.fields import CONTACT_FIELDS
 from engine.execute import Evaluation, OnPlan, OnStep, evaluate
 from engine.execute.export import MEMBER_SCHEMA
+from engine.execute.sql_conditions import check_queries_of
 from engine.storage import Store, StoreSettings
 from engine.storage.interruption import run_interruptibly
 from engine.storage.loading import TimelineOrder
@@ -74,12 +75,13 @@ def run_batch(
     """Load a dataset into a scratch store and compute all segments at one instant.
 
     `default_zone` is the zone of contacts that have none, or an unknown one. The scratch store is gone afterwards.
-    Raises: DatasetError, BadRowError for the data; SegmentsFileError for an id given twice, or an unknown list;
-    StoreError when memory or disk do not suffice.
+    Raises: DatasetError, BadRowError for the data; SegmentsFileError for an id given twice, an unknown list, a query
+    that is refused; StoreError when memory or disk do not suffice.
     """
     check_ids(segments)
     check_references_of(segments, {})
     check_fields_of(segments, CONTACT_FIELDS)
+    check_queries_of(segments, {})
     with (
         scratch_folder("populace-") as scratch,
         Store.create(scratch / "run.duckdb", settings, default_zone=default_zone) as store,

@@ -14,6 +14,7 @@ import polars as pl
 import pyarrow as pa
 
 from engine.definition import Segment
+from engine.definition.walk import queries_of
 from engine.errors import CallerError, InternalError, NotComputedError
 from engine.execute import OnStep
 from engine.execute.analyst import QueryLimits, QueryResult, open_query
@@ -25,12 +26,14 @@ from engine.execute.members import EMAIL_SCHEMA, email_batches, email_batches_of
 from engine.execute.memberships import Membership, forget_segment, status_of, stored_memberships
 from engine.execute.publish import published_file
 from engine.execute.recompute import Recompute, recompute
+from engine.execute.sql_conditions import Queries, check_queries_of
 from engine.storage import Store, StoreSettings
 from engine.storage.content_hash import content_hash
 from engine.storage.history import is_exact, moment_of
 from engine.storage.interruption import run_interruptibly
 from engine.storage.segments import (
     AppliedSegment,
+    Change,
     StoredSegment,
     apply_segments,
     delete_segment,
@@ -191,10 +194,16 @@ class Workspace(ContactMethods, KeepingMethods):
         """Keep the segments of a file or folder, or as `read_segment` gives them: all of them, or none.
 
         What is new or means something else becomes the next version; with `dry_run` nothing is stored.
-        Raises: SegmentsFileError for a segment that is not valid, an id given twice, a list that is not there.
+        Raises: SegmentsFileError for a segment that is not valid, an id given twice, a list that is not there, a query
+        that is refused.
         """
         read = as_segments(segments, default_timezone=self.timezone, fields=self.fields.of_definitions)
-        return apply_segments(self._store, read, applied_at=datetime.now(UTC), dry_run=dry_run)
+        now = datetime.now(UTC)
+        if any(queries_of(segment.tree) for segment in read):
+            planned = apply_segments(self._store, read, applied_at=now, dry_run=True)
+            changed = [item.segment for item in planned if item.change is not Change.UNCHANGED]
+            check_queries_of(changed, self.fields.in_use)
+        return apply_segments(self._store, read, applied_at=now, dry_run=dry_run)
 
     def segments(self) -> list[SegmentState]:
         """All segments, in order of id."""
@@ -248,7 +257,7 @@ class Workspace(ContactMethods, KeepingMethods):
             segment = found_segment(stored, segment_id).segment
             others = {name: item.segment for name, item in stored.items()}
             with moment_of(self._store, as_of) as moment:
-                found = evaluate_moment(moment, [segment], others=others)
+                found = evaluate_moment(moment, [segment], queries=Queries(self._store), others=others)
                 if segment_id in found.failed:
                     raise NotComputedError(segment_id, found.failed[segment_id])
                 return list(email_batches_of(moment.cursor, found.members[segment_id]))
@@ -299,11 +308,12 @@ class Workspace(ContactMethods, KeepingMethods):
         read = as_segments(segments, default_timezone=self.timezone, fields=self.fields.of_definitions)
         instant = as_instant(as_of)
         others = {name: item.segment for name, item in stored_beside(self._store, read).items()}
+        check_queries_of(read, self.fields.in_use)
 
         def work() -> Preview:
             previews = []
             with moment_of(self._store, instant) as moment:
-                found = evaluate_moment(moment, read, others=others, on_step=on_step)
+                found = evaluate_moment(moment, read, queries=Queries(self._store), others=others, on_step=on_step)
                 for segment in read:
                     members = found.members.get(segment.id)
                     size = 0 if members is None else members.size

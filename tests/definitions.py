@@ -19,6 +19,7 @@ def leaf(source: str, body: object) -> Json:
         "tag": "tag",
         "segment": "segment",
         "identity": "identity",
+        "sql": "sql",
     }
     return {"kind": "leaf", "leaf": {"source": source, keys[source]: body}}
 
@@ -57,6 +58,11 @@ def tagged(*tags: str, operator: str = "in") -> Json:
 def on_list(list_id: str, status: str | None = None, operator: str = "in") -> Json:
     """A condition on a subscription."""
     return leaf("contact_lists", {"operator": operator, "list_id": list_id, "status": status})
+
+
+def found_by(query: str, operator: str = "in") -> Json:
+    """A condition that is a query of e-mails."""
+    return leaf("sql", {"operator": operator, "query": query})
 
 
 def branch(operator: str, *nodes: Json) -> Json:

@@ -13,11 +13,13 @@ import orjson
 
 from engine.definition import Segment, check_lists, read_segment
 from engine.definition.points import parsed_instant
+from engine.definition.walk import queries_of
 from engine.execute import evaluate
 from engine.plan import Catalog
 from engine.storage import Store, StoreSettings
 from engine.storage.custom_fields import COLUMN_TYPES, CustomFieldType, add_column, definition_fields
 from engine.storage.loading import TimelineOrder
+from engine.storage.store import begin_generation
 from ingest.batch import BatchResult, run_batch
 from ingest.dataset import TABLES as DATASET_TABLES
 from ingest.dataset import StopAtFirstBadRow, open_dataset
@@ -54,7 +56,8 @@ def members_by_engine(
     segments: Sequence[Mapping[str, Any]], world: World, *, as_of: datetime | None = None
 ) -> dict[str, set[str]]:
     """Segment id -> e-mails of the members. Like `run_world`, but over one store that is emptied each time: faster."""
-    store, catalog = loaded_world(world)
+    has_queries = any(queries_of(segment.tree) for segment in _read(segments, world))
+    store, catalog = loaded_world(world, is_published=has_queries)
     read = checked(segments, world, catalog)
     evaluation = evaluate(store, read, as_of=as_of or instant_of(world), catalog=catalog)
     assert not evaluation.failed, evaluation.failed
@@ -65,10 +68,13 @@ def members_by_engine(
     }
 
 
-def loaded_world(world: World) -> tuple[Store, Catalog]:
-    """The store that every world in turn is loaded into, with what plans depend on."""
+def loaded_world(world: World, *, is_published: bool = False) -> tuple[Store, Catalog]:
+    """The store that every world in turn is loaded into, with what plans depend on.
+
+    `is_published`: one in a file, so that SQL can read a copy of it.
+    """
     custom_fields = custom_fields_of(world)
-    store = _emptied_store(custom_fields)
+    store = _emptied_store(custom_fields, is_published=is_published)
     with TemporaryDirectory() as folder:
         write_dataset(world, Path(folder))
         dataset = open_dataset(Path(folder), bad_rows=StopAtFirstBadRow(), custom_fields=custom_fields)
@@ -90,10 +96,18 @@ def _store() -> Store:
     return Store.create(Path(":memory:"), StoreSettings(threads=1))
 
 
-def _emptied_store(custom_fields: Mapping[str, CustomFieldType]) -> Store:
+@cache
+def _published_store() -> tuple[Store, TemporaryDirectory[str]]:
+    """A store in a file, which SQL reads a copy of; its folder goes with the process."""
+    folder = TemporaryDirectory()
+    return Store.create(Path(folder.name) / "store.duckdb", StoreSettings(threads=1)), folder
+
+
+def _emptied_store(custom_fields: Mapping[str, CustomFieldType], *, is_published: bool) -> Store:
     """The store without rows, and with columns for these fields; those of earlier worlds are still there."""
-    store = _store()
+    store = _published_store()[0] if is_published else _store()
     cursor = store.cursor()
+    begin_generation(cursor)
     columns = {row[0]: row[1] for row in cursor.execute("DESCRIBE contacts").fetchall()}
     for key, kind in custom_fields.items():
         if key not in columns:

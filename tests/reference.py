@@ -12,6 +12,7 @@ from typing import Any
 from tests.reference_events import contact_timeline_members, custom_events_goal_members, sequence_members
 from tests.reference_filters import filter_holds
 from tests.reference_question import Question, Row, email_of
+from tests.reference_sql import emails_of_query
 from tests.reference_time import is_past, required_instant
 
 FIELDS_OF_TYPE = {
@@ -85,6 +86,8 @@ def node_members(node: Row, question: Question) -> set[str]:
                 return contact_timeline_members(leaf["contact_timeline"], question)
             case "sequence":
                 return sequence_members(leaf["sequence"], question)
+            case "sql":
+                return sql_members(leaf["sql"], question)
             case "custom_events_goals":
                 return custom_events_goal_members(leaf["custom_events_goal"], question)
     else:
@@ -137,6 +140,11 @@ def identity_members(condition: Row, question: Question) -> set[str]:
 def segment_members(condition: Row, question: Question) -> set[str]:
     other = question.others[condition["segment_id"]]
     found = members(other, question.world, as_of=question.as_of, others=list(question.others.values()))
+    return set(question.contacts) - found if condition.get("operator") == "not_in" else found
+
+
+def sql_members(condition: Row, question: Question) -> set[str]:
+    found = emails_of_query(condition["query"], question) & set(question.contacts)
     return set(question.contacts) - found if condition.get("operator") == "not_in" else found
 
 

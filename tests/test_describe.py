@@ -69,6 +69,10 @@ def total(aggregate: str, operator: str) -> Json:
         (leaf("identity", {"kind": "phone", "operator": "is_not_set"}), "does not have a phone number"),
         (leaf("identity", {"kind": "whatsapp"}), 'has an identity of the kind "whatsapp"'),
         (leaf("segment", {"segment_id": "vip"}), 'is in the segment "vip"'),
+        (
+            leaf("sql", {"operator": "not_in", "query": "SELECT email\n  FROM  contacts"}),
+            'is not found by the SQL "SELECT email FROM contacts"',
+        ),
         (events("open_email", "at_least", 1), "opened an e-mail"),
         (events("open_email", "exactly", 0, "today"), "never opened an e-mail today"),
         (events("a", "at_most", 2, filters=[PAGE]), 'had at most 2 "a" events whose url contains "/pricing"'),

@@ -23,6 +23,7 @@ from engine.errors import UnsupportedByDialectError
 from engine.plan import Catalog, build_plan
 from tests import reference
 from tests.cases.world import WORLD
+from tests.definitions import found_by
 from tests.engine_under_test import loaded_world, members_by_engine, write_dataset
 from tests.engines.engine import Engine
 from tests.engines.examples import world_and_many_segments
@@ -389,6 +390,14 @@ def test_letters_whose_case_engines_do_not_agree_on_are_refused_where_case_is_ig
         _script(ignoring_case, dialect)
     assert letter in _script(exact, dialect)
     assert letter in _script(ignoring_case, "duckdb")
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_query_of_an_analyst_is_in_no_statement(dialect: str) -> None:
+    segments = _segments([_filter("first_name", "equals", string_values=["Ada"])])
+    queries = [{"id": "q", "tree": found_by("SELECT email FROM contacts")}]
+    with pytest.raises(UnsupportedByDialectError, match=f"{dialect} cannot run a condition of the source 'sql'"):
+        _script([*segments, *queries], dialect)
 
 
 def test_postgres_refuses_more_conditions_than_a_query_has_columns_for() -> None:

@@ -201,6 +201,11 @@ def test_every_operator_of_a_type_has_an_example(own: FieldType) -> None:
             leaf("identity", {"operator": "?", "kind": "phone"}),
             [asked["operator"] for asked in CONDITIONS["identity"]],
         ),
+        (
+            "operator",
+            leaf("sql", {"operator": "?", "query": "SELECT email FROM contacts"}),
+            [asked["operator"] for asked in CONDITIONS["sql"]],
+        ),
         ("operator", _then(operator="?"), [step["operator"] for step in STEPS if "operator" in step]),
         (
             "within_unit",
@@ -238,6 +243,7 @@ def test_every_operator_of_a_type_has_an_example(own: FieldType) -> None:
         "tag",
         "segment",
         "identity",
+        "sql",
         "step",
         "within",
         "count",

@@ -53,6 +53,7 @@ from engine.plan.nodes import (
     Fact,
     HasAnyTag,
     HasIdentity,
+    IsFoundBySql,
     IsIn,
     IsInWindows,
     IsMember,
@@ -112,7 +113,7 @@ def condition(expression: Expression, columns: Columns) -> exp.Expr:
             return or_false(columns.dialect.has_any(column("tags", columns.alias), tags))
         case HasIdentity():
             return exp.true()  # of the rows of its scan
-        case IsIn() | IsMember() | DidSteps():
+        case IsIn() | IsMember() | DidSteps() | IsFoundBySql():
             raise InvalidPlanError("expression", f"{expression} is no condition on one row")
         case IsOnList():
             if expression.status is None:

@@ -13,7 +13,7 @@ from engine.compile.words import ZONE_EDGES_IN_WORDS, ZONE_OFFSETS_IN_WORDS, con
 from engine.compile.zones import zone_edges_query, zone_offsets_query
 from engine.errors import InvalidPlanError, UnsupportedByDialectError
 from engine.plan.expressions import leaves
-from engine.plan.nodes import Complement, Every, Expression, IsIn, IsMember, Membership, Never, Plan, Some
+from engine.plan.nodes import Complement, Every, Expression, IsIn, IsMember, Membership, Never, Plan, Some, SqlScan
 
 CONDITIONS = "conditions"
 """The step that brings the sets of all conditions together. Rows: one per contact."""
@@ -67,6 +67,12 @@ def _scan_steps(plan: Plan, dialect: Dialect) -> Iterator[Step]:
         offsets = zone_offsets_query(plan.zone_offsets, dialect)
         yield step_of(plan.zone_offsets.name, ZONE_OFFSETS_IN_WORDS, offsets, dialect)
     for scan in plan.scans:
+        if isinstance(scan, SqlScan):
+            raise UnsupportedByDialectError(
+                dialect.name,
+                "run a condition of the source 'sql', which is asked apart from the statement; "
+                "leave the segments out that have one, or say it by other sources",
+            )
         yield scan_step(scan, plan, dialect)
 
 

@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from engine.compile.asof_sequences import asof_sequence_query
 from engine.compile.dialects import DUCKDB, Dialect
+from engine.compile.dialects.dialect import utc_text
 from engine.compile.event_sources import EVENTS
 from engine.compile.expressions import Columns
 from engine.compile.scans import (
@@ -35,6 +36,7 @@ from engine.plan.nodes import (
     ProfileScan,
     Scan,
     SequenceScan,
+    SqlScan,
     SubscriptionScan,
     ZoneEdges,
     ZoneOffsets,
@@ -112,12 +114,21 @@ def scan_step(scan: Scan, plan: Plan, dialect: Dialect = DUCKDB) -> Step:
             query = subscription_scan_query(scan, dialect)
         case IdentityScan():
             query = identity_scan_query(scan, dialect)
+        case SqlScan():
+            return _query_step(scan, plan)
         case ProfileScan():
             query = profile_scan_query(scan, dialect, zone_edges=zone_edges, windows=windows)
         case _:
             assert_never(scan)
     names = tuple(condition.name for condition in scan.conditions)
     return step_of(scan.name, "\n".join(lines), query, dialect, names)
+
+
+def _query_step(scan: SqlScan, plan: Plan) -> Step:
+    """The step of an analyst's query, in the analyst's own words; it runs behind the SQL door."""
+    as_of = utc_text(plan.as_of)
+    comment = f"{scan_in_words(scan)}\n$as_of is {as_of}."
+    return Step(scan.name, comment, scan.query, scan.query, tuple(condition.name for condition in scan.conditions))
 
 
 def memberships_in_words(plan: Plan) -> str:

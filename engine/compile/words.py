@@ -22,6 +22,7 @@ from engine.plan.nodes import (
     Scan,
     SequenceScan,
     Some,
+    SqlScan,
     SubscriptionScan,
 )
 from engine.plan.windows import AnyWindow, LocalWindow, Window
@@ -44,6 +45,8 @@ def scan_in_words(scan: Scan) -> str:
             return f"The identities of the kind {scan.kind}: one row per contact that has any."
         case ProfileScan():
             return "The fields of the contacts: one row per contact."
+        case SqlScan():
+            return "A query of an analyst, over the published views: who has one of its e-mails is in the set."
 
 
 def condition_in_words(expression: Expression) -> str:

@@ -220,6 +220,14 @@ class SegmentCondition:
 
 
 @dataclass(frozen=True, slots=True)
+class SqlCondition:
+    """A query of an analyst finds the contact's e-mail. `at` is the node's path, for errors."""
+
+    query: str
+    at: str = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class SelectedEvents:
     """The timeline events of one kind, of one template and passing a filter if given."""
 
@@ -374,6 +382,7 @@ Node = (
     | TagCondition
     | IdentityCondition
     | SegmentCondition
+    | SqlCondition
     | CountCondition
     | CountInEachCondition
     | EventTimeCondition

@@ -14,6 +14,7 @@ from engine.definition.tree import (
     Not,
     PropertyCondition,
     SequenceCondition,
+    SqlCondition,
 )
 
 
@@ -35,3 +36,8 @@ def walk(node: Node) -> Iterator[Node]:
                     yield from walk(events.event_filter)
         case _:
             pass
+
+
+def queries_of(node: Node) -> list[SqlCondition]:
+    """The conditions that are queries of an analyst, in order."""
+    return [part for part in walk(node) if isinstance(part, SqlCondition)]

@@ -15,12 +15,20 @@ import duckdb
 from engine.compile import Step, scan_step, zone_edges_step, zone_offsets_step
 from engine.definition import Segment
 from engine.definition.tree import CONTACT_TIMEZONE
-from engine.errors import InvalidPlanError, StepFailedError
+from engine.errors import (
+    InternalError,
+    InvalidPlanError,
+    QueryFailedError,
+    QueryLimitError,
+    QueryRefusedError,
+    StepFailedError,
+)
 from engine.execute.contact_set import ContactSet
 from engine.execute.evaluation import Evaluation, StepTime
+from engine.execute.sql_conditions import Queries, reason_of
 from engine.plan import Catalog, Plan, build_plan
 from engine.plan.expressions import facts_of, leaves, local_windows_of
-from engine.plan.nodes import Complement, Condition, Every, Expression, IsIn, IsMember, Never, Scan, Some
+from engine.plan.nodes import Complement, Condition, Every, Expression, IsIn, IsMember, Never, Scan, Some, SqlScan
 from engine.plan.split import scan_of_one_condition
 from engine.storage import Store
 from engine.storage.history import Moment, moment_of
@@ -46,31 +54,44 @@ def evaluate(
 
     One shared plan: each scan gives the sets of its conditions as bitmaps, and memberships are made of those. Should a
     scan fail, which is a bug of ours, its conditions are tried one by one: segments that use a broken one are reported
-    in `failed`, the others complete. `on_step` sees every step before it runs. `others` are the segments that these may
-    name, besides each other; `catalog` is that of the store if not given.
+    in `failed`, the others complete; likewise those that use a query of an analyst that fails. `on_step` sees every
+    step before it runs. `others` are the segments that these may name, besides each other; `catalog` is that of the
+    store if not given.
 
     Raises: StoreError when memory or disk do not suffice.
     """
     with moment_of(store, as_of) as moment:
-        return evaluate_moment(moment, segments, catalog=catalog, others=others, on_plan=on_plan, on_step=on_step)
+        return evaluate_moment(
+            moment,
+            segments,
+            queries=Queries(store),
+            catalog=catalog,
+            others=others,
+            on_plan=on_plan,
+            on_step=on_step,
+        )
 
 
 def evaluate_moment(
     moment: Moment,
     segments: Sequence[Segment],
     *,
+    queries: Queries,
     catalog: Catalog | None = None,
     others: Mapping[str, Segment] | None = None,
     on_plan: OnPlan | None = None,
     on_step: OnStep | None = None,
 ) -> Evaluation:
-    """The same for a store as its cursor sees it; who asks can look at the members there."""
+    """The same for a store as its cursor sees it; who asks can look at the members there.
+
+    `queries` runs those of analysts, if there are any.
+    """
     as_of = moment.as_of
     has_zones = any(item.timezone == CONTACT_TIMEZONE for item in (*segments, *(others or {}).values()))
     plan = build_plan(segments, catalog or moment.catalog(has_zones=has_zones), as_of, others=others)
     if on_plan is not None:
         on_plan(plan)
-    run = _Run(moment, plan, on_step)
+    run = _Run(moment, plan, queries, on_step)
     run.all_scans()
     started = time.perf_counter()
     failed: dict[str, str] = {}
@@ -99,7 +120,8 @@ def everyone(cursor: duckdb.DuckDBPyConnection, capacity: int) -> ContactSet:
 class _Run:
     """One evaluation under way: the sets found so far, the conditions that failed, and what each step took."""
 
-    def __init__(self, moment: Moment, plan: Plan, on_step: OnStep | None) -> None:
+    def __init__(self, moment: Moment, plan: Plan, queries: Queries, on_step: OnStep | None) -> None:
+        self.moment, self.queries = moment, queries
         self.cursor, self.plan, self.on_step = moment.cursor, plan, on_step
         self.sets: dict[str, ContactSet] = {}
         self.failed: dict[str, str] = {}
@@ -116,11 +138,28 @@ class _Run:
         if self.plan.zone_offsets is not None:
             self._timed(zone_offsets_step(self.plan.zone_offsets), self.cursor.execute, self._readers_of_local_days())
         for scan in self.plan.scans:
+            if isinstance(scan, SqlScan):
+                self._query(scan)
+                continue
             try:
                 self._scan(scan)
             except StepFailedError as error:
                 log.error("%s; its conditions are computed one by one\n%s", error, error.sql)
                 self._one_by_one(scan)
+
+    def _query(self, scan: SqlScan) -> None:
+        """Run a query of an analyst; that it fails is no bug of ours, and no reason to stop."""
+        (condition,) = scan.conditions
+        step, segment_ids = scan_step(scan, self.plan), self._readers_of(scan.conditions)
+        try:
+            self.sets[condition.name] = self._timed(
+                step, lambda query: self.queries.contacts_found(query, self.moment), segment_ids
+            )
+        except (QueryRefusedError, QueryFailedError, QueryLimitError) as error:
+            self.failed[condition.name] = f"its SQL failed: {reason_of(error)}"
+        except InternalError as error:
+            log.error("condition %s failed: %s\n%s", condition.name, error, scan.query)
+            self.failed[condition.name] = str(error)
 
     def _one_by_one(self, scan: Scan) -> None:
         for condition in scan.conditions:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -14,7 +18,8 @@ from engine.errors import StoreError
 from engine.execute.memberships import Memberships, status_of, stored_memberships
 from engine.storage import Store, StoreSettings
 from engine.storage.connection import open_database, store_errors
-from engine.storage.custom_fields import fields_in_use, stored_fields
+from engine.storage.custom_fields import CustomFieldType, add_column, fields_in_use, stored_fields
+from engine.storage.instants import stored_instant
 from engine.storage.published_views import BASE, VIEWS, contacts_query, segment_query
 from engine.storage.scratch_folder import scratch_folder
 from engine.storage.segments import StoredSegment, stored_segments
@@ -30,40 +35,72 @@ def published_file(store: Store) -> Path:
     It lies beside the store. Raises: StoreError when the disk does not suffice.
     """
     with _publishing:
-        path = store.path.with_name(f"{PUBLISHED}-{store.generation()}.duckdb")
-        if not path.exists():
-            _publish(store, path)
-        return path
+        path = _path(store)
+        return path if path.exists() else _publish(store, store.held_still)
+
+
+def published_in_transaction(store: Store) -> Path:
+    """The same for a caller in a transaction that has changed nothing yet: until it ends, the file stays as it is.
+
+    Whoever waits for `_publishing` may hold it and wait for the transaction: so this does without.
+    """
+    path = _path(store)
+    return path if path.exists() else _publish(store, partial(store.held_still, by_transaction=True))
+
+
+def _path(store: Store) -> Path:
+    return store.path.with_name(f"{PUBLISHED}-{store.generation()}.duckdb")
+
+
+@contextmanager
+def published_without_rows(custom_fields: Mapping[str, CustomFieldType]) -> Iterator[Path]:
+    """A file like the published one, of a workspace with these fields in which nothing is. Raises: StoreError."""
+    with (
+        scratch_folder("populace-") as folder,
+        store_errors(folder),
+        Store.create(folder / "empty.duckdb", StoreSettings()) as store,
+    ):
+        with store.transaction() as cursor:
+            for key, kind in custom_fields.items():
+                add_column(cursor, key, kind)
+                row = [key, kind.value, stored_instant(datetime(2026, 1, 1, tzinfo=UTC))]
+                cursor.execute("INSERT INTO custom_fields (key, label, type, created_at) VALUES ($1, $1, $2, $3)", row)
+        yield published_file(store)
 
 
 def remove_published(store: Store) -> None:
     """Remove every published file, also one that is being made: it may hold who was erased since.
 
-    Who reads one of them reads on until the question is answered. Raises: StoreError.
+    Who reads one of them reads on until the question is answered; a transaction that is about to read one is waited
+    for. Raises: StoreError.
     """
-    with _publishing, store_errors(store.path):
+    with _publishing, store_errors(store.path), store.held_for_reading():
         for path in store.path.parent.glob(f"{PUBLISHED}-*.duckdb"):
             path.unlink(missing_ok=True)
 
 
-def _publish(store: Store, path: Path) -> None:
+def _publish(store: Store, held_still: Callable[[], AbstractContextManager[tuple[Path, ...]]]) -> Path:
     """Make the file aside and put it in its place; then the older ones go (who reads one of them reads on)."""
-    with store_errors(path), scratch_folder(f".{PUBLISHED}-", beside=path.parent) as folder:
-        partial = folder / "partial.duckdb"
-        with store.held_still() as files:
+    with store_errors(store.path), scratch_folder(f".{PUBLISHED}-", beside=store.path.parent) as folder:
+        unready = folder / "partial.duckdb"
+        with held_still() as files:
+            path = _path(store)
             memberships, segments = stored_memberships(store), stored_segments(store)
             for file in files:
-                _copy(file, partial.with_name(partial.name + file.name.removeprefix(store.path.name)))
-        connection = open_database(partial, StoreSettings())
+                _copy(file, unready.with_name(unready.name + file.name.removeprefix(store.path.name)))
+        connection = open_database(unready, StoreSettings())
         try:
             _reshape(connection, memberships, segments)
             connection.execute("CHECKPOINT")
         finally:
             connection.close()
-        partial.rename(path)
+        unready.rename(path)
+    # A transaction may have published a later one in the meantime, and be about to read it.
+    kept = {path, _path(store)}
     for other in path.parent.glob(f"{PUBLISHED}-*.duckdb"):
-        if other != path:
+        if other not in kept:
             other.unlink(missing_ok=True)
+    return path
 
 
 def _copy(source: Path, target: Path) -> None:

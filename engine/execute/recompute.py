@@ -21,6 +21,8 @@ from engine.execute.memberships import (
     replace_memberships,
     write_transitions,
 )
+from engine.execute.publish import published_in_transaction
+from engine.execute.sql_conditions import Queries
 from engine.storage import Store
 from engine.storage.history import is_exact, moment_of
 from engine.storage.history.later import touch_changed_later
@@ -88,7 +90,8 @@ def _recompute(store: Store, ask_instant: Callable[[], datetime], on_step: OnSte
         segments = stored_segments(store)
         with moment_of(store, as_of) as moment:
             found = [item.segment for item in segments.values()]
-            evaluation = evaluate_moment(moment, found, on_step=on_step)
+            queries = Queries(store, published_in_transaction)
+            evaluation = evaluate_moment(moment, found, queries=queries, on_step=on_step)
             if moment.has_later_changes:
                 evaluation = of_present_contacts(cursor, evaluation, moment.capacity)
         evaluated = time.perf_counter()

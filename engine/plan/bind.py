@@ -34,6 +34,7 @@ from engine.definition.tree import (
     SegmentCondition,
     SelectedEvents,
     SequenceCondition,
+    SqlCondition,
     Subject,
     TagCondition,
     TextIsAnyOf,
@@ -54,6 +55,7 @@ from engine.plan.nodes import (
     GoalEvents,
     HasAnyTag,
     HasIdentity,
+    IsFoundBySql,
     IsInWindows,
     IsMember,
     IsOnList,
@@ -124,6 +126,8 @@ class _Binder:
                 return identity_expression(node.kind)
             case SegmentCondition():
                 return IsMember(node.segment_id)
+            case SqlCondition():
+                return IsFoundBySql(node.query)
             case TagCondition():
                 return HasAnyTag(node.tags)
             case CountCondition():

@@ -30,6 +30,7 @@ from engine.plan.nodes import (
     HasAnyTag,
     HasIdentity,
     IdentityScan,
+    IsFoundBySql,
     IsIn,
     IsMember,
     IsOnList,
@@ -41,6 +42,7 @@ from engine.plan.nodes import (
     ProfileScan,
     Scan,
     SequenceScan,
+    SqlScan,
     SubscriptionScan,
     ValueTest,
     ZoneEdges,
@@ -122,6 +124,9 @@ def _scans(conditions: Sequence[Condition]) -> Iterator[Scan]:
             kinds = "_then_".join(step.events.kind for step in condition.leaf.steps)
             yield SequenceScan(f"sequence_{number}_{_slug(kinds)}", _reach_of_steps(condition.leaf), (condition,))
     yield from _event_scans(conditions)
+    for number, condition in enumerate(conditions, start=1):
+        if isinstance(condition.leaf, IsFoundBySql):
+            yield SqlScan(f"sql_{number}", (condition,))
 
 
 def _parts(conditions: Sequence[Condition], size: int) -> Iterator[Sequence[Condition]]:

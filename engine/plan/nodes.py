@@ -74,6 +74,13 @@ class HasIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class IsFoundBySql:
+    """A query of an analyst gives the contact's e-mail."""
+
+    query: str
+
+
+@dataclass(frozen=True, slots=True)
 class Every:
     """All parts are true."""
 
@@ -219,6 +226,7 @@ Expression = (
     | ValueTest
     | HasAnyTag
     | HasIdentity
+    | IsFoundBySql
     | IsOnList
     | CountIs
     | LatestIsSince
@@ -379,7 +387,26 @@ class SequenceScan:
         return condition.leaf
 
 
-Scan = EventScan | SequenceScan | SubscriptionScan | IdentityScan | ProfileScan
+@dataclass(frozen=True, slots=True)
+class SqlScan:
+    """One query of an analyst, run behind the SQL door on a copy of the data that holds what the other scans read.
+
+    Rows: one per contact that it finds. Columns: contact_id, one boolean for the only condition. What it finds of one
+    contact can depend on all others: it is never run for some contacts only.
+    """
+
+    name: str
+    conditions: tuple[Condition, ...]
+
+    @property
+    def query(self) -> str:
+        """The only condition's."""
+        (condition,) = self.conditions
+        assert isinstance(condition.leaf, IsFoundBySql)
+        return condition.leaf.query
+
+
+Scan = EventScan | SequenceScan | SubscriptionScan | IdentityScan | ProfileScan | SqlScan
 
 
 @dataclass(frozen=True, slots=True)

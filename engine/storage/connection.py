@@ -47,6 +47,7 @@ class Instance:
         self._cursors: WeakSet[duckdb.DuckDBPyConnection] = WeakSet()
         self._interruptible: WeakSet[duckdb.DuckDBPyConnection] = WeakSet()
         self._is_interrupted = False
+        self._stops: set[Callable[[], None]] = set()
         self._opening = threading.Lock()
         ((name,),) = connection.execute("SELECT current_database()").fetchall()
         self.name: str = f'"{name}"'
@@ -75,10 +76,29 @@ class Instance:
         """
         self._is_interrupted = True
         with self._opening:
-            cursors = list(self._interruptible)
+            cursors, stops = list(self._interruptible), list(self._stops)
         for cursor in cursors:
             with suppress(duckdb.ConnectionException):  # it was closed in the meantime
                 cursor.interrupt()
+        for stop in stops:
+            stop()
+
+    @contextmanager
+    def stopping(self, stop: Callable[[], None]) -> Iterator[None]:
+        """Let `interrupt` also call `stop`, from its thread; what the block then raises becomes KeyboardInterrupt."""
+        with self._opening:
+            self._stops.add(stop)
+        try:
+            if self._is_interrupted:
+                raise KeyboardInterrupt
+            yield
+        except Exception as error:
+            if self._is_interrupted:
+                raise KeyboardInterrupt from error
+            raise
+        finally:
+            with self._opening:
+                self._stops.discard(stop)
 
     def resume(self) -> None:
         """Take statements again, after `interrupt`."""

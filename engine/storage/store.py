@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -201,6 +201,12 @@ class Store:
         self._instance.resume()
 
     @contextmanager
+    def stopping(self, stop: Callable[[], None]) -> Iterator[None]:
+        """Let `interrupt` also call `stop`, from its thread; what the block then raises becomes KeyboardInterrupt."""
+        with self._instance.stopping(stop):
+            yield
+
+    @contextmanager
     def attached(self, path: Path) -> Iterator[Store]:
         """A new, empty store in a file of its own, whose tables statements of this one can read by its `database`.
 
@@ -247,9 +253,12 @@ class Store:
         return int(count)
 
     @contextmanager
-    def held_still(self) -> Iterator[tuple[Path, ...]]:
-        """The files that make up the store, complete and unchanged while the block runs."""
-        with self._writing, store_errors(self.path):
+    def held_still(self, *, by_transaction: bool = False) -> Iterator[tuple[Path, ...]]:
+        """The files that make up the store, complete and unchanged while the block runs.
+
+        `by_transaction`: the caller is in a transaction, which keeps other writers off, and has changed nothing yet.
+        """
+        with nullcontext() if by_transaction else self._writing, store_errors(self.path):
             if not self._read_only:
                 with self.cursor() as cursor:
                     _checkpoint(cursor)

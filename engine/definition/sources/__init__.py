@@ -12,6 +12,7 @@ from engine.definition.sources.custom_events_goals import read_custom_events_goa
 from engine.definition.sources.identity import read_identity_condition
 from engine.definition.sources.segment import read_segment_condition
 from engine.definition.sources.sequence import read_sequence
+from engine.definition.sources.sql import read_sql_condition
 from engine.definition.sources.tag import read_tag
 from engine.definition.tree import Node
 
@@ -27,6 +28,7 @@ SOURCES: Sources = MappingProxyType(
         "contact_timeline": ("contact_timeline", read_contact_timeline),
         "sequence": ("sequence", read_sequence),
         "custom_events_goals": ("custom_events_goal", read_custom_events_goal),
+        "sql": ("sql", read_sql_condition),
     }
 )
 """The name of a source -> the key of its leaf, and the function that reads it."""

@@ -25,6 +25,7 @@ from engine.definition.tree import (
     SelectedEvents,
     SequenceCondition,
     SequenceStep,
+    SqlCondition,
     TagCondition,
     Which,
 )
@@ -93,6 +94,8 @@ def condition_words(node: Node, *, is_negated: bool = False, of_event: bool = Fa
             return f"{'does not have' if is_negated else 'has'} {identity}"
         case SegmentCondition():
             return f"is {'not ' if is_negated else ''}in the segment {quoted(node.segment_id)}"
+        case SqlCondition():
+            return f"is {'not ' if is_negated else ''}found by the SQL {quoted(' '.join(node.query.split()))}"
         case CountCondition() | CountInEachCondition():
             return _count_words(node, is_negated=is_negated)
         case EventTimeCondition():

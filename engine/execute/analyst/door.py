@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -22,7 +23,17 @@ from engine.errors import (
     QueryRefusedError,
 )
 from engine.execute.analyst.process import BrokenFrameError, WorkerProcess
-from engine.execute.analyst.protocol import DATA, OUTCOME, STARTED, Ending, Job, Outcome, job_bytes, read_outcome
+from engine.execute.analyst.protocol import (
+    DATA,
+    OUTCOME,
+    STARTED,
+    Ending,
+    Job,
+    Outcome,
+    Purpose,
+    job_bytes,
+    read_outcome,
+)
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -64,12 +75,35 @@ def open_query(published: Path, sql: str, limits: QueryLimits | None = None) -> 
     QueryLimitError; any of them can also come later, from `batches`.
     """
     limits = limits or QueryLimits()
+    return result_of(started_worker(published, sql, limits), limits)
+
+
+def started_worker(
+    published: Path,
+    sql: str,
+    limits: QueryLimits,
+    *,
+    purpose: Purpose = Purpose.QUESTION,
+    as_of: datetime | None = None,
+) -> WorkerProcess:
+    """A process that begins to work on the statement; to be given to `result_of`. `as_of` is the condition's.
+
+    Raises: QueryRefusedError, InternalError if no process can be started.
+    """
     _check_text(sql)
-    job = Job(str(published.resolve()), sql, limits.timeout_seconds, limits.memory_bytes)
+    instant = None if as_of is None else as_of.astimezone(UTC).replace(tzinfo=None).isoformat()
+    job = Job(str(published.resolve()), sql, limits.timeout_seconds, limits.memory_bytes, purpose, instant)
     try:
-        worker = WorkerProcess(job_bytes(job))
+        return WorkerProcess(job_bytes(job))
     except OSError as error:
         raise InternalError(f"the process that runs SQL cannot be started: {error}") from error
+
+
+def result_of(worker: WorkerProcess, limits: QueryLimits) -> QueryResult:
+    """The result of a statement, once there is anything of it; if this raises, the process ends.
+
+    Raises: see `open_query`.
+    """
     try:
         return QueryResult(worker, limits)
     except BaseException:

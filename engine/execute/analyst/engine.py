@@ -36,8 +36,11 @@ def files_to_read(published: str) -> tuple[Path, ...]:
     return (Path(published), Path("/proc/self/cgroup"), Path("/sys/fs/cgroup"), Path("/sys/devices/system/cpu/online"))
 
 
-def open_published(path: str, *, memory_bytes: int) -> duckdb.DuckDBPyConnection:
-    """A read-only connection, locked: nothing outside the file, no extension, no setting to change."""
+def open_published(path: str, *, memory_bytes: int, threads: int | None = None) -> duckdb.DuckDBPyConnection:
+    """A read-only connection, locked: nothing outside the file, no extension, no setting to change.
+
+    It has as many threads as a statement can have, unless told otherwise.
+    """
     connection = duckdb.connect(
         path,
         read_only=True,
@@ -51,7 +54,7 @@ def open_published(path: str, *, memory_bytes: int) -> duckdb.DuckDBPyConnection
             "memory_limit": f"{int(memory_bytes * ENGINE_MEMORY_SHARE)} bytes",
             "python_enable_replacements": "false",
             "temp_directory": "",
-            "threads": str(thread_count()),
+            "threads": str(threads or thread_count()),
         },
     )
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
@@ -84,7 +87,7 @@ def published_names(connection: duckdb.DuckDBPyConnection) -> PublishedNames:
 
 def warm_up(connection: duckdb.DuckDBPyConnection) -> None:
     """Take every path once that a query takes, so that its threads run and its modules are loaded."""
-    with stream(connection, "SELECT sum(n) FROM range(250000) AS numbers(n)") as reader:
+    with stream(bound(connection, "SELECT sum(n) FROM range(250000) AS numbers(n)")) as reader:
         pa.ipc.new_stream(pa.BufferOutputStream(), reader.schema).write_table(reader.read_all())
 
 
@@ -103,7 +106,14 @@ def syntax_tree(connection: duckdb.DuckDBPyConnection, sql: str) -> Mapping[str,
     return tree
 
 
-def stream(connection: duckdb.DuckDBPyConnection, sql: str) -> pa.RecordBatchReader:
+def bound(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object] | None = None
+) -> duckdb.DuckDBPyRelation:
+    """The statement with its columns and their types settled; it runs when its rows are read."""
+    return connection.cursor().sql(sql, params=dict(parameters) if parameters else None)
+
+
+def stream(relation: duckdb.DuckDBPyRelation) -> pa.RecordBatchReader:
     """Run the statement; its rows come as they are read."""
-    reader: pa.RecordBatchReader = connection.cursor().sql(sql).to_arrow_reader(BATCH_ROWS)
+    reader: pa.RecordBatchReader = relation.to_arrow_reader(BATCH_ROWS)
     return reader

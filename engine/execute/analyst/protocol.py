@@ -22,14 +22,27 @@ OUTCOME = b"O"
 """How it ended; an Outcome as JSON."""
 
 
+class Purpose(StrEnum):
+    """What a statement is for."""
+
+    QUESTION = "question"
+    """Its rows are the answer."""
+    CONDITION = "condition"
+    """Its rows are the e-mails of contacts, the same ones whenever it is asked of the same data."""
+    CHECK = "check"
+    """The same, judged and not run."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What the worker is to do."""
+    """What the worker is to do. `as_of`: the value of the parameter $as_of of a condition, in ISO 8601 (UTC)."""
 
     published: str
     sql: str
     timeout_seconds: float
     memory_bytes: int
+    purpose: Purpose = Purpose.QUESTION
+    as_of: str | None = None
 
 
 class Ending(StrEnum):
@@ -59,7 +72,8 @@ def job_bytes(job: Job) -> bytes:
 
 def read_job(body: bytes) -> Job:
     """The job again."""
-    return Job(**json.loads(body))
+    fields = json.loads(body)
+    return Job(**{**fields, "purpose": Purpose(fields["purpose"])})
 
 
 def outcome_bytes(outcome: Outcome) -> bytes:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
-from engine.compile.analyst_sql import check_statement
 from engine.errors import QueryFailedError, QueryRefusedError
 from engine.execute.analyst.confinement import SPACE_FILE, confine, die_with_parent
 from engine.execute.analyst.engine import (
@@ -23,10 +22,10 @@ from engine.execute.analyst.engine import (
     open_published,
     published_names,
     stream,
-    syntax_tree,
     thread_count,
     warm_up,
 )
+from engine.execute.analyst.judgement import judged
 from engine.execute.analyst.landlock import read_only_these
 from engine.execute.analyst.protocol import (
     DATA,
@@ -38,6 +37,7 @@ from engine.execute.analyst.protocol import (
     Ending,
     Job,
     Outcome,
+    Purpose,
     outcome_bytes,
     read_job,
 )
@@ -89,11 +89,13 @@ def main() -> None:
     os.dup2(2, 1)  # what a library might print is no part of the result
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     read_only_these([*files_to_read(job.published), SPACE_FILE])
-    connection = open_published(job.published, memory_bytes=job.memory_bytes)
+    # One thread adds up the numbers of a condition in one order.
+    threads = thread_count() if job.purpose is Purpose.QUESTION else 1
+    connection = open_published(job.published, memory_bytes=job.memory_bytes, threads=threads)
     names = published_names(connection)
     warm_up(connection)
     # The clock stands still while the result waits to be read, and the engine's threads might work on meanwhile.
-    confine(memory_bytes=job.memory_bytes, cpu_seconds=job.timeout_seconds * thread_count())
+    confine(memory_bytes=job.memory_bytes, cpu_seconds=job.timeout_seconds * threads)
     send(out, STARTED)
     clock = EngineClock(job.timeout_seconds)
     ending, message = run(connection, names, job, out, clock)
@@ -108,13 +110,11 @@ def run(
     """Check the statement, run it, send its rows; say how it ended."""
     try:
         with clock.running():
-            check_statement(
-                syntax_tree(connection, job.sql),
-                views=names.views,
-                segment_views=names.segment_views,
-                hidden=names.hidden,
-            )
-        send_rows(connection, job.sql, out, clock)
+            relation = judged(connection, names, job)
+        if job.purpose is Purpose.CHECK:
+            send_no_rows(out)
+        else:
+            send_rows(relation, out, clock)
     except QueryRefusedError as error:
         return Ending.REFUSED, str(error)
     except QueryFailedError as error:
@@ -138,10 +138,15 @@ def ending_of(error: Exception, job: Job) -> tuple[Ending, str]:
     return ending, told if len(told) <= SHOWN_CHARACTERS else f"{told[:SHOWN_CHARACTERS]}..."
 
 
-def send_rows(connection: duckdb.DuckDBPyConnection, sql: str, out: int, clock: EngineClock) -> None:
+def send_no_rows(out: int) -> None:
+    """Send an Arrow stream without columns."""
+    pa.ipc.new_stream(pa.PythonFile(_Frames(out), mode="w"), pa.schema([])).close()
+
+
+def send_rows(relation: duckdb.DuckDBPyRelation, out: int, clock: EngineClock) -> None:
     """Run the statement and send its rows as an Arrow stream."""
     with clock.running():
-        reader = stream(connection, sql)
+        reader = stream(relation)
         batches = iter(reader)
         batch = next(batches, None)
     with pa.ipc.new_stream(pa.PythonFile(_Frames(out), mode="w"), reader.schema) as writer:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from engine.definition import Segment, read_segment
 from engine.definition.fields import FieldType
 from engine.definition.references import references_of
+from engine.definition.walk import queries_of
 from engine.errors import DefinitionError, PopulaceError, StoreError
 from engine.execute.batch import evaluate
 from engine.execute.check.found import Found, Reading
@@ -97,7 +98,10 @@ def replayed_transitions_are_the_members(reading: Reading) -> Found:
 
 
 def members_are_those_of_a_recompute(reading: Reading) -> Found:
-    """Members are those who are found by the version and at the instant of them, but for who changed since."""
+    """Members are those who are found by the version and at the instant of them, but for who changed since.
+
+    A query of an analyst may compare contacts with each other: what it finds can change for those who did not.
+    """
     violations: list[str] = []
     rows = reading.cursor.execute(
         """
@@ -111,6 +115,7 @@ def members_are_those_of_a_recompute(reading: Reading) -> Found:
     ).fetchall()
     touched_ids = reading.cursor.sql("SELECT DISTINCT contact_id FROM touched WHERE contact_id >= 0").to_arrow_table()
     touched = ContactSet.of_ids(touched_ids.column(0).to_numpy(), highest + 1)
+    left_out = 0
     segments_at: dict[datetime, list[Segment]] = defaultdict(list)
     members_of: dict[str, ContactSet] = {}
     fields = _fields(reading)
@@ -119,6 +124,8 @@ def members_are_those_of_a_recompute(reading: Reading) -> Found:
         segment = _segment(definition, fields)
         if members is None or segment is None:
             violations.append(f"segment {segment_id} has no members or no definition that can be read")
+        elif queries_of(segment.tree):
+            left_out += 1
         else:
             segments_at[as_of.replace(tzinfo=UTC)].append(segment)
             members_of[segment_id] = members
@@ -144,8 +151,12 @@ def members_are_those_of_a_recompute(reading: Reading) -> Found:
             if wrong.size:
                 contact_ids = ", ".join(map(str, wrong.ids()[:3].tolist()))
                 violations.append(f"segment {segment.id}: {wrong.size} contacts are wrong, such as {contact_ids}")
-    count = touched.size
-    return Found.of(violations, f"{count:,} contacts changed since, and were left out" if count else "")
+    notes = []
+    if touched.size:
+        notes.append(f"{touched.size:,} contacts changed since, and were left out")
+    if left_out:
+        notes.append(f"segments with SQL ({left_out:,}) were left out, and those that name them")
+    return Found.of(violations, "; ".join(notes))
 
 
 def _fields(reading: Reading) -> dict[str, FieldType]:

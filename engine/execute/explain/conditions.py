@@ -25,6 +25,7 @@ from engine.definition.tree import (
     PropertyCondition,
     SegmentCondition,
     SequenceCondition,
+    SqlCondition,
     TagCondition,
 )
 from engine.errors import InvalidPlanError
@@ -55,6 +56,8 @@ def watched_condition(node: Node, values: ContactValues, zone_name: str) -> Watc
             return watched_total(node, values, zone_name)
         case SequenceCondition():
             return watched_sequence(node, values, zone_name)
+        case SqlCondition():
+            raise InvalidPlanError("node", "a query is about all contacts, and is not explained")
         case SegmentCondition() | AllOf() | AnyOf() | Not():
             raise InvalidPlanError("node", f"{type(node).__name__} is made of other conditions")
         case _:

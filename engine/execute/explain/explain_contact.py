@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
-from engine.errors import NotYetContactError
+from engine.definition import Segment
+from engine.definition.walk import queries_of
+from engine.errors import NotExplainedError, NotYetContactError
 from engine.execute.contact_export import known_contact_id
 from engine.execute.explain.explanation import Explanation, explained
 from engine.execute.explain.reading import read_contact_values
@@ -18,11 +21,13 @@ from engine.storage.segments import stored_with_named
 def explain_contact(store: Store, segment_id: str, email: str, *, as_of: datetime) -> Explanation:
     """Why the contact of an e-mail (normalised) is in a segment at `as_of`, or not, and when that changes.
 
-    Raises: UnknownSegmentError, UnknownContactError, NotYetContactError.
+    Raises: UnknownSegmentError, UnknownContactError, NotYetContactError; NotExplainedError if a query of an analyst
+    decides it.
     """
     identity = f"email:{email}"
     with store.reading() as cursor:
         segments = stored_with_named(cursor, segment_id)
+        _refuse_queries(segments)
         contact_id = owner_at(cursor, identity, stored_instant(as_of))
         if contact_id is None:
             known_contact_id(cursor, identity)
@@ -37,3 +42,9 @@ def explain_contact(store: Store, segment_id: str, email: str, *, as_of: datetim
     if values is None:
         raise NotYetContactError(email, as_of)
     return explained(email, segments, values, as_of, exact_since=moment.exact_since)
+
+
+def _refuse_queries(segments: Iterable[Segment]) -> None:
+    for segment in segments:
+        if queries_of(segment.tree):
+            raise NotExplainedError(segment.id)
