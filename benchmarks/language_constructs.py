@@ -23,7 +23,7 @@ class Construct:
 
 
 def constructs(as_of: datetime) -> Iterator[Construct]:
-    """All of them, in the order of docs/definition.md. `as_of` is UTC."""
+    """All of them, in the order of docs/language.md. `as_of` is UTC."""
     yield from _fields(as_of)
     yield from _sets()
     yield from _counts(as_of)

@@ -116,8 +116,8 @@ class NotExplainedError(CallerError):
     def __init__(self, segment_id: str) -> None:
         self.segment_id = segment_id
         super().__init__(
-            f"segment {segment_id!r} has a condition in SQL, which is about all contacts: it cannot be explained for one; "
-            "look at its query"
+            f"segment {segment_id!r} has a condition in SQL, which is about all contacts: "
+            "it cannot be explained for one; look at its query"
         )
 
 

@@ -1,4 +1,4 @@
-"""Every example of docs/definition.md is run by the engine and by the judge, and no word of the language lacks one."""
+"""Every example of docs/language.md is run by the engine and by the judge, and no word of the language lacks one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests import reference
 from tests.definitions import branch, events, field, goal, leaf, on_list, segment, tagged
 from tests.engine_under_test import TABLES, custom_fields_of, members_by_engine
 
-PAGE = (Path(__file__).parents[1] / "docs" / "definition.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[1] / "docs" / "language.md").read_text("utf-8")
 Json = dict[str, Any]
 
 
