@@ -12,7 +12,7 @@ from engine.definition import read_segment
 from engine.definition.points import parsed_instant
 from engine.execute import batch
 from engine.plan import Catalog, Plan, build_plan
-from engine.plan.nodes import EventScan, ProfileScan, Scan, SubscriptionScan
+from engine.plan.scans import EventScan, ProfileScan, Scan, SubscriptionScan
 from tests.cases.world import AS_OF, WORLD
 from tests.definitions import branch, events, field, goal, on_list, segment
 from tests.engine_under_test import members_by_engine, run_world

@@ -18,7 +18,7 @@ from engine.compile import Step, scan_step
 from engine.execute import ContactSet
 from engine.execute.check import INVARIANTS, CheckReport
 from engine.plan import Plan
-from engine.plan.nodes import Scan
+from engine.plan.scans import Scan
 from ingest.workspace import Workspace
 from tests.cases.world import AS_OF
 from tests.definitions import field, segment

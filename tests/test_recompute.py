@@ -18,7 +18,7 @@ import populace
 from engine.compile import Step, scan_step
 from engine.execute.memberships import Difference, read_differences
 from engine.plan import Plan
-from engine.plan.nodes import Scan
+from engine.plan.scans import Scan
 from ingest.workspace import Workspace
 from tests import reference
 from tests.cases.world import AS_OF, WORLD

@@ -21,7 +21,8 @@ from engine.compile.sequences import EPOCH, ROW, common_values, microseconds
 from engine.compile.sql import any_of, column, integer, is_not_null, is_null, named, table, text
 from engine.compile.zones import with_zone_edges
 from engine.plan.expressions import local_windows_of_events
-from engine.plan.nodes import DidSteps, KindOfEvents, SequenceScan, Step
+from engine.plan.nodes import DidSteps, KindOfEvents, Step
+from engine.plan.scans import SequenceScan
 from engine.plan.windows import AnyWindow, LocalWindow, Window
 
 LAST, BETWEEN, NEXT = "last", "between_events", "next_event"

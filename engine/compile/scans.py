@@ -29,17 +29,8 @@ from engine.compile.sql import (
 from engine.compile.zones import local_day, with_zone_edges, with_zone_offsets
 from engine.definition.fields import FieldType
 from engine.plan.expressions import local_windows_of, local_windows_of_fact
-from engine.plan.nodes import (
-    Condition,
-    EventScan,
-    EventTimeIsIn,
-    Fact,
-    IdentityScan,
-    LatestIsSince,
-    Measure,
-    ProfileScan,
-    SubscriptionScan,
-)
+from engine.plan.nodes import EventTimeIsIn, Fact, LatestIsSince, Measure
+from engine.plan.scans import Condition, EventScan, IdentityScan, ProfileScan, SubscriptionScan
 from engine.plan.windows import LocalWindow, Window
 
 SUBSCRIPTIONS, IDENTITIES, FACTS = "s", "i", "facts"

@@ -13,7 +13,8 @@ from engine.compile.words import ZONE_EDGES_IN_WORDS, ZONE_OFFSETS_IN_WORDS, con
 from engine.compile.zones import zone_edges_query, zone_offsets_query
 from engine.errors import InvalidPlanError, UnsupportedByDialectError
 from engine.plan.expressions import leaves
-from engine.plan.nodes import Complement, Every, Expression, IsIn, IsMember, Membership, Never, Plan, Some, SqlScan
+from engine.plan.nodes import Complement, Every, Expression, IsIn, IsMember, Never, Some
+from engine.plan.scans import Membership, Plan, SqlScan
 
 CONDITIONS = "conditions"
 """The step that brings the sets of all conditions together. Rows: one per contact."""

@@ -21,7 +21,8 @@ from engine.compile.sql import all_of, any_of, column, integer, is_not_null, is_
 from engine.compile.zones import with_zone_edges
 from engine.definition.fields import FieldType
 from engine.plan.expressions import local_windows_of
-from engine.plan.nodes import DidSteps, KindOfEvents, SequenceScan
+from engine.plan.nodes import DidSteps, KindOfEvents
+from engine.plan.scans import SequenceScan
 from engine.plan.windows import Window
 
 MOMENTS, ROW = "moments", "m"

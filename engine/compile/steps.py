@@ -29,7 +29,7 @@ from engine.compile.words import (
     scan_in_words,
 )
 from engine.compile.zones import zone_edges_query, zone_offsets_query
-from engine.plan.nodes import (
+from engine.plan.scans import (
     EventScan,
     IdentityScan,
     Plan,

@@ -8,23 +8,17 @@ from engine.errors import InvalidPlanError
 from engine.plan.nodes import (
     Complement,
     Events,
-    EventScan,
     Every,
     Expression,
     Fact,
     GoalEvents,
-    IdentityScan,
     IsIn,
     IsMember,
     KindOfEvents,
     Never,
-    ProfileScan,
-    Scan,
-    SequenceScan,
     Some,
-    SqlScan,
-    SubscriptionScan,
 )
+from engine.plan.scans import EventScan, IdentityScan, ProfileScan, Scan, SequenceScan, SqlScan, SubscriptionScan
 from engine.plan.windows import AnyWindow, LocalWindow, Window
 
 ZONE_EDGES_IN_WORDS = "Where local days start and end, in UTC, for every time zone that contacts have."

@@ -9,7 +9,8 @@ from sqlglot import exp
 
 from engine.compile.dialects import Dialect
 from engine.compile.sql import all_of, any_of, column, integer, is_null, table
-from engine.plan.nodes import Fact, ZoneEdges, ZoneOffsets
+from engine.plan.nodes import Fact
+from engine.plan.scans import ZoneEdges, ZoneOffsets
 from engine.plan.windows import LocalWindow
 from engine.plan.zones import day_offsets
 

@@ -28,7 +28,8 @@ from engine.execute.evaluation import Evaluation, StepTime
 from engine.execute.sql_conditions import Queries, reason_of
 from engine.plan import Catalog, Plan, build_plan
 from engine.plan.expressions import facts_of, leaves, local_windows_of
-from engine.plan.nodes import Complement, Condition, Every, Expression, IsIn, IsMember, Never, Scan, Some, SqlScan
+from engine.plan.nodes import Complement, Every, Expression, IsIn, IsMember, Never, Some
+from engine.plan.scans import Condition, Scan, SqlScan
 from engine.plan.split import scan_of_one_condition
 from engine.storage import Store
 from engine.storage.history import Moment, moment_of

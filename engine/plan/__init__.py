@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from engine.plan.bind import Catalog
 from engine.plan.build import build_plan
-from engine.plan.nodes import Plan
+from engine.plan.scans import Plan
 
 __all__ = ["Catalog", "Plan", "build_plan"]

@@ -20,35 +20,37 @@ from engine.plan.expressions import (
 )
 from engine.plan.nodes import (
     Complement,
-    Condition,
     DidSteps,
     Events,
-    EventScan,
     Expression,
     Fact,
     GoalEvents,
     HasAnyTag,
     HasIdentity,
-    IdentityScan,
     IsFoundBySql,
     IsIn,
     IsMember,
     IsOnList,
     KindOfEvents,
     LatestIsSince,
-    Membership,
     Never,
+    ValueTest,
+)
+from engine.plan.presence import read_presence_from_latest
+from engine.plan.scans import (
+    Condition,
+    EventScan,
+    IdentityScan,
+    Membership,
     Plan,
     ProfileScan,
     Scan,
     SequenceScan,
     SqlScan,
     SubscriptionScan,
-    ValueTest,
     ZoneEdges,
     ZoneOffsets,
 )
-from engine.plan.presence import read_presence_from_latest
 from engine.plan.windows import LocalWindow, Window, just_after
 from engine.plan.zones import EARLIEST_AT
 

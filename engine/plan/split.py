@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engine.plan.expressions import facts_of
-from engine.plan.nodes import Condition, EventScan, Scan
+from engine.plan.scans import Condition, EventScan, Scan
 
 
 def scan_of_one_condition(scan: Scan, condition: Condition) -> Scan:
