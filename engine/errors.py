@@ -110,17 +110,6 @@ class NotYetContactError(CallerError):
         super().__init__(f"{shown(email)} was not a contact yet at {at}: nobody's member; give a later instant")
 
 
-class NotExplainedError(CallerError):
-    """A segment has a condition about all contacts: why one of them is in it cannot be said of that one alone."""
-
-    def __init__(self, segment_id: str) -> None:
-        self.segment_id = segment_id
-        super().__init__(
-            f"segment {segment_id!r} has a condition in SQL, which is about all contacts: "
-            "it cannot be explained for one; look at its query"
-        )
-
-
 class SegmentsFileError(CallerError):
     """A segments file cannot be read, or one of its segments is not valid."""
 

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import Phase, given, settings
 
 import populace
+from api.cli.explain import explanation_lines
 from engine.compile import Step
 from engine.definition import Segment, read_segment
-from engine.errors import InternalError, NotExplainedError, SegmentsFileError
+from engine.errors import InternalError, SegmentsFileError
 from engine.execute import publish, sql_conditions
 from engine.execute.analyst import QueryLimits
 from engine.execute.publish import published_file, published_in_transaction, remove_published
@@ -268,13 +269,26 @@ def test_of_an_instant_since_which_contacts_changed_a_query_is_not_asked(shop: W
     assert members(shop) == ["ada@x.example", "bo@x.example"]
 
 
-def test_a_forecast_asks_again_for_every_day_and_an_explanation_says_that_it_cannot(shop: Workspace) -> None:
+def test_a_forecast_asks_again_for_every_day(shop: Workspace) -> None:
     shop.apply([asked("SELECT email FROM contacts WHERE $as_of < TIMESTAMP '2099-06-03'")])
     sizes = [day.size for day in shop.forecast("s", days=2, as_of=AS_OF).days]
     assert sizes == [3, 3, 0]
-    shop.apply([read_segment(segment(is_member_of("s"), "named"))])
-    with pytest.raises(NotExplainedError, match="segment 's' has a condition in SQL"):
-        shop.explain("named", "ada@x.example")
+
+
+def test_an_explanation_runs_the_query_and_foresees_nothing(shop: Workspace) -> None:
+    named = read_segment(segment(branch("not", is_member_of("s")), "named"))
+    shop.apply([asked(IN_THE_US), named])
+    shop.recompute(AS_OF)
+    for email in ("ada@x.example", "bo@x.example"):
+        for segment_id in ("s", "named"):
+            found = shop.explain(segment_id, email, as_of=AS_OF)
+            assert found.is_member == (segment_id in shop.segments_of(email))
+            assert (found.is_foreseen, found.next_change_at, found.changes) == (False, None, ())
+    details = shop.explain("s", "ada@x.example", as_of=AS_OF).tree.details
+    assert details is not None
+    assert details.found == "found by it"
+    lines = "\n".join(explanation_lines(shop.explain("s", "ada@x.example", as_of=AS_OF)))
+    assert "nobody can tell; a query may find others at any time" in lines
 
 
 # --- the same data as the rest of the recompute -----------------------------------------------------------------------

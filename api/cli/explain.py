@@ -54,7 +54,9 @@ def explanation_lines(found: Explanation) -> Iterator[str]:
     yield from _node_lines(found.tree, "", found.zone_name)
     for words in found.changes:
         yield f"would {'leave' if found.is_member else 'enter'} with: {escape(words)}"
-    if found.next_change_at is None:
+    if not found.is_foreseen:
+        yield "if nothing else happens: nobody can tell; a query may find others at any time"
+    elif found.next_change_at is None:
         yield f"if nothing else happens: {'stays in' if found.is_member else 'never enters'}"
     else:
         when = f"{local_text(found.next_change_at, found.zone_name)} {found.zone_name}"
@@ -81,7 +83,10 @@ def _node_lines(node: ExplainedNode, indent: str, outer_zone: str) -> Iterator[s
 
 
 def explanation_as_json(found: Explanation) -> dict[str, object]:
-    """The same for programs. Instants are RFC 3339; `next_change_at` is null for never."""
+    """The same for programs. Instants are RFC 3339.
+
+    `next_change_at` is null for never, and where `is_foreseen` is false.
+    """
     return {
         "email": found.email,
         "segment_id": found.segment.id,
@@ -89,6 +94,7 @@ def explanation_as_json(found: Explanation) -> dict[str, object]:
         **shown_exactness(found.as_of, found.exact_since),
         "timezone": found.zone_name,
         "is_member": found.is_member,
+        "is_foreseen": found.is_foreseen,
         "next_change_at": None if found.next_change_at is None else shown_instant(found.next_change_at),
         "changes": found.changes,
         "tree": _node_as_json(found.tree),

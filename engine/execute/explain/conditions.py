@@ -40,7 +40,7 @@ def watched_condition(node: Node, values: ContactValues, zone_name: str) -> Watc
     match node:
         case Filter():
             return _watched_filter(node, values, zone_name)
-        case TagCondition():
+        case TagCondition() | SqlCondition():
             return Constant(values.holds[node])
         case IdentityCondition():
             return Constant(values.holds.get(node, node.kind in values.identity_kinds))
@@ -56,8 +56,6 @@ def watched_condition(node: Node, values: ContactValues, zone_name: str) -> Watc
             return watched_total(node, values, zone_name)
         case SequenceCondition():
             return watched_sequence(node, values, zone_name)
-        case SqlCondition():
-            raise InvalidPlanError("node", "a query is about all contacts, and is not explained")
         case SegmentCondition() | AllOf() | AnyOf() | Not():
             raise InvalidPlanError("node", f"{type(node).__name__} is made of other conditions")
         case _:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
-from engine.definition.tree import Filter, IdentityCondition, Subject, TagCondition
+from engine.definition.tree import Filter, IdentityCondition, SqlCondition, Subject, TagCondition
 
 Path = tuple[str, ...]
 
-Settled = Filter | TagCondition | IdentityCondition
-"""Conditions on a contact whose answer does not depend on the instant."""
+Settled = Filter | TagCondition | IdentityCondition | SqlCondition
+"""Conditions on a contact that are answered once: the instant does not matter, or nobody can tell how."""
 
 
 @dataclass(frozen=True, slots=True)

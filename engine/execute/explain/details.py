@@ -17,6 +17,7 @@ from engine.definition.tree import (
     IdentityCondition,
     ListCondition,
     Node,
+    SqlCondition,
     TagCondition,
     TimeIsInAnyOf,
     Which,
@@ -76,6 +77,8 @@ def details_of(node: Node, watched: Watched, values: ContactValues, as_of: datet
             return Details(f"tags: {tags or 'none'}", ", ".join(values.tags) or None)
         case IdentityCondition():
             return Details("has one" if watched.holds(as_of) else "has none", watched.holds(as_of))
+        case SqlCondition():
+            return Details("found by it" if watched.holds(as_of) else "not found by it", watched.holds(as_of))
         case ListCondition():
             return _list_details(node, values, as_of)
         case _:

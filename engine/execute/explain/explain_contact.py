@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from engine.definition import Segment
 from engine.definition.walk import queries_of
-from engine.errors import NotExplainedError, NotYetContactError
+from engine.errors import NotYetContactError
 from engine.execute.contact_export import known_contact_id
+from engine.execute.explain.contact_values import Settled
 from engine.execute.explain.explanation import Explanation, explained
 from engine.execute.explain.reading import read_contact_values
+from engine.execute.sql_conditions import Queries
 from engine.storage import Store
-from engine.storage.history import moment_of
+from engine.storage.history import Moment, moment_of
 from engine.storage.history.owners import owner_at
 from engine.storage.instants import stored_instant
 from engine.storage.segments import stored_with_named
@@ -21,13 +24,12 @@ from engine.storage.segments import stored_with_named
 def explain_contact(store: Store, segment_id: str, email: str, *, as_of: datetime) -> Explanation:
     """Why the contact of an e-mail (normalised) is in a segment at `as_of`, or not, and when that changes.
 
-    Raises: UnknownSegmentError, UnknownContactError, NotYetContactError; NotExplainedError if a query of an analyst
-    decides it.
+    Raises: UnknownSegmentError, UnknownContactError, NotYetContactError; and where a query of an analyst has a part in
+    it QueryFailedError, QueryLimitError, StoreError.
     """
     identity = f"email:{email}"
     with store.reading() as cursor:
         segments = stored_with_named(cursor, segment_id)
-        _refuse_queries(segments)
         contact_id = owner_at(cursor, identity, stored_instant(as_of))
         if contact_id is None:
             known_contact_id(cursor, identity)
@@ -39,12 +41,17 @@ def explain_contact(store: Store, segment_id: str, email: str, *, as_of: datetim
             values = read_contact_values(moment.cursor, contact_id, trees, moment.catalog(has_zones=False))
         finally:
             moment.cursor.execute("ROLLBACK")
+        found = _found_by_queries(store, segments, contact_id, moment)
     if values is None:
         raise NotYetContactError(email, as_of)
+    values = replace(values, holds={**values.holds, **found})
     return explained(email, segments, values, as_of, exact_since=moment.exact_since)
 
 
-def _refuse_queries(segments: Iterable[Segment]) -> None:
-    for segment in segments:
-        if queries_of(segment.tree):
-            raise NotExplainedError(segment.id)
+def _found_by_queries(
+    store: Store, segments: Iterable[Segment], contact_id: int, moment: Moment
+) -> dict[Settled, bool]:
+    """Whether each query of an analyst finds the contact: it is run as a whole, over all contacts."""
+    queries = Queries(store)
+    conditions = dict.fromkeys(condition for segment in segments for condition in queries_of(segment.tree))
+    return {condition: queries.contacts_found(condition.query, moment).has(contact_id) for condition in conditions}

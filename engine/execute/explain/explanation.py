@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from engine.definition.tree import CONTACT_TIMEZONE, AllOf, Node, Not, Segment, SegmentCondition
+from engine.definition.walk import queries_of
 from engine.definition.words.describe import branch_words, condition_words
 from engine.execute.explain.changes import single_changes
 from engine.execute.explain.conditions import watched_condition
@@ -41,8 +42,9 @@ class Explanation:
     """Why a contact is in a segment at `as_of`, or not. Instants are UTC.
 
     `next_change_at` is when it enters or leaves if nothing else happens; None for never. `changes` are single things,
-    in words, that would make it enter or leave at once, where they are simple. From `exact_since` on contacts are known
-    as they were; None: from the beginning on.
+    in words, that would make it enter or leave at once, where they are simple. Where a query of an analyst has a part
+    in it, neither is known: `is_foreseen` is false. From `exact_since` on contacts are known as they were; None: from
+    the beginning on.
     """
 
     email: str
@@ -53,6 +55,7 @@ class Explanation:
     tree: ExplainedNode
     next_change_at: datetime | None
     changes: tuple[str, ...]
+    is_foreseen: bool
     exact_since: datetime | None
 
 
@@ -76,6 +79,7 @@ def explained(
     found = answers_of(circuits(segments, {}), answers)
     seen = _Seen({segment.id: segment for segment in segments}, zones, watched, answers, found, values, as_of)
     target = segments[-1]
+    is_foreseen = not any(queries_of(segment.tree) for segment in segments)
     return Explanation(
         email=email,
         segment=target,
@@ -83,8 +87,9 @@ def explained(
         is_member=found[target.id],
         zone_name=zones[target.id],
         tree=seen.tree(target.tree, target.id),
-        next_change_at=next_change(segments, watched, as_of),
-        changes=tuple(single_changes(segments, watched, answers, values, as_of)),
+        next_change_at=next_change(segments, watched, as_of) if is_foreseen else None,
+        changes=tuple(single_changes(segments, watched, answers, values, as_of)) if is_foreseen else (),
+        is_foreseen=is_foreseen,
         exact_since=exact_since,
     )
 
