@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tests.definitions import Json, leaves_of
 
@@ -57,18 +57,44 @@ def _branches(node: Json, depth: int = 0) -> Iterator[tuple[str, int]]:
             yield from _branches(inner, depth + 1)
 
 
+def each_alone(segments: Sequence[Json]) -> list[Json]:
+    """Every condition of the segments as a segment of its own, in the same time zone."""
+    return [
+        {**segment, "id": f"{segment['id']}-{number}", "tree": {"kind": "leaf", "leaf": condition}}
+        for segment in segments
+        for number, condition in enumerate(each for leaf in leaves_of(segment["tree"]) for each in _conditions_of(leaf))
+    ]
+
+
+def _conditions_of(leaf: Json) -> list[Json]:
+    """The leaf, or each filter of a contact as a leaf of its own."""
+    if leaf["source"] != "contacts":
+        return [leaf]
+    return [{**leaf, "contact": {**leaf["contact"], "filters": [asked]}} for asked in leaf["contact"]["filters"]]
+
+
+def place_counted(place: str) -> str:
+    """Where a word is counted: names of timeframes and first days of weeks, which one code reads, for all sources."""
+    _, _, key = place.partition(" ")
+    return key if key in ("timeframe_operator", "week_starts_on") else place
+
+
 class Coverage:
-    """For how many contacts a condition with each word held, and for how many it did not."""
+    """For how many contacts a condition with each word held, and for how many it did not.
+
+    Names of timeframes and first days of weeks are counted once over all sources; everything else for each source.
+    """
 
     def __init__(self) -> None:
         self._held: Counter[Word] = Counter()
         self._asked: Counter[Word] = Counter()
 
-    def add(self, leaf: Json, *, held: int, asked: int) -> None:
-        """One condition held for so many of the contacts that it was asked of."""
-        if len(leaf.get("contact", {}).get("filters", ())) > 1:
-            return  # what of it held is not known
-        for word in {("source", leaf["source"]), *words_of_leaf(leaf)}:
+    def add(self, segment: Json, world: Json, *, held: int) -> None:
+        """A segment of one condition held for so many of the contacts of a world."""
+        leaf = segment["tree"]["leaf"]
+        asked = len({row["email"].strip().lower() for row in world.get("contacts") or []})
+        words = {("source", leaf["source"]), *words_of_leaf(leaf)}
+        for word in {(place_counted(place), word) for place, word in words}:
             self._held[word] += held
             self._asked[word] += asked
 

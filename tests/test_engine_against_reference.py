@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 
 from hypothesis import given, settings
 
 from tests import reference
-from tests.constructs import Coverage
-from tests.definitions import Json, leaves_of
+from tests.constructs import Coverage, each_alone
+from tests.definitions import Json
 from tests.engine_under_test import members_by_engine
 from tests.strategies import world_and_segments
 
@@ -28,14 +27,13 @@ def test_compiled_sql_means_what_the_reference_means() -> None:
     @given(example=world_and_segments())
     def compare(example: tuple[Json, list[Json]]) -> None:
         world, segments = example
-        alone = _each_alone(segments)
+        alone = each_alone(segments)
         expected = {
             segment["id"]: reference.members(segment, world, others=segments) for segment in [*segments, *alone]
         }
         assert members_by_engine([*segments, *alone], world) == expected
         for segment in alone:
-            asked = len({row["email"].strip().lower() for row in world.get("contacts") or []})
-            coverage.add(segment["tree"]["leaf"], held=len(expected[segment["id"]]), asked=asked)
+            coverage.add(segment, world, held=len(expected[segment["id"]]))
 
     compare()
     rare = {word: number for word, number in coverage.rarest().items() if number < LEAST_OF_A_LONG_RUN}
@@ -43,12 +41,3 @@ def test_compiled_sql_means_what_the_reference_means() -> None:
     sys.stdout.write(f"\n{coverage.table()}\n{found}\n")
     if settings.default is not None and settings.default.max_examples >= EXAMPLES_OF_A_LONG_RUN:
         assert not rare
-
-
-def _each_alone(segments: Sequence[Json]) -> list[Json]:
-    """Every condition of the segments as a segment of its own, in the same time zone."""
-    return [
-        {**segment, "id": f"{segment['id']}-{number}", "tree": {"kind": "leaf", "leaf": leaf}}
-        for segment in segments
-        for number, leaf in enumerate(leaves_of(segment["tree"]))
-    ]
