@@ -77,12 +77,27 @@ JSON_KEYS = [
     *('say "hi"', "it's", "back\\slash", "\u65e5\u672c", "18446744073709551616"),
 ]
 PLAIN_PROPERTY = "n"
+JSON_TYPES = ["string", "number", "time", "json", "boolean", "date"]
+CALENDAR = [
+    *("today", "yesterday"),
+    *(f"{which}_{unit}" for which in ("this", "last") for unit in ("week", "month", "year")),
+]
 
 KINDS = ["open_email", "click_email", "insert_message_history", "list.subscribed"]
 EVENT_NAMES = ["order", "shopify.order"]
 GOAL_TYPES = ["purchase", "subscription", "lead", "signup", "booking", "trial", "other"]
 
 STATUSES = ["active", "pending", "unsubscribed", "bounced"]
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """A JSON document that several rows have, and what stands at a path of it: a value, or the elements of an array."""
+
+    json_type: str
+    path: list[str]
+    values: tuple[Any, ...]
+    document: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +111,7 @@ class Palette:
     near_dates: list[str]
     past_instants: list[datetime]
     days: list[str]
+    windows: list[str]
     strings: list[str]
     numbers: list[float]
     json_type: str
@@ -108,32 +124,39 @@ class Palette:
     goal_types: list[str]
     statuses: list[str]
     tags: list[str]
+    planted: list[Planted]
 
 
 def palette_of(dice: Dice) -> Palette:
+    """A palette without documents, which are made of it."""
     zones = dice.some(ZONE_NAMES, [1, 1, 2])
     focus = date.fromisoformat(dice.choice(DAYS_BY_ZONE[zones[0]]))
     days = dice.some([1, 7, 2, 30, 0], [1, 1, 2])
-    noon = datetime.combine(focus + DAY, time(12), UTC)
-    as_of = near(dice, [noon, *midnights(focus + DAY, zones), *midnights(focus, zones)])
+    as_of = near(dice, [noon_of(focus + DAY), *midnights(focus + DAY, zones), *midnights(focus, zones)])
     local_as_of = as_of.astimezone(ZoneInfo(zones[0]))
     today = local_as_of.date()
     past_days = [day for year in (2008, 1900) for day in days_of_year(today, year)]
+    windows = dice.some(CALENDAR, [1, 2])
+    window_days = [days_of_window(today, window) for window in windows]
+    window_edges = [day for first, last in window_days for day in (first, last, first - DAY, last + DAY)]
+    rolling_days = [today - ago * DAY for count in days for ago in (count, count - 1, 0, -1, -count)]
     dates = dice.some([focus, focus - DAY, focus + DAY, today], [1, 2, 3])
     return Palette(
         as_of=rfc_3339(dice.choice([as_of, as_of, as_of.astimezone(EAST)])),
         zones=zones,
-        instants=some_instants(dice, as_of, days, dates, zones),
+        instants=some_instants(dice, as_of, days, dates, window_days, zones),
         dates=[day.isoformat() for day in dates] + dice.choice([[], [], [], ["0001-01-01"], ["9999-12-31"]]),
         near_dates=[
-            *(str(today - ago * DAY) for count in days for ago in (count, count - 1, 0, -1)),
-            *map(str, past_days),
+            str(day)
+            for days_there, sizes in ((rolling_days, [1, 2]), (window_edges, [2, 3]), (past_days, [2]))
+            for day in dice.some(days_there, sizes)
         ],
-        past_instants=[near(dice, midnights(dice.choice(past_days), zones)) for _ in range(3)],
+        past_instants=[near(dice, [noon_of(day), *midnights(day, zones)]) for day in dice.some(past_days, [2])],
         days=[str(count) for count in days] + dice.choice([[], [], [], ["999999999"]]),
+        windows=windows,
         strings=dice.choice(STRING_GROUPS),
         numbers=dice.choice(NUMBER_GROUPS),
-        json_type=dice.choice(["string", "number", "time", "json", "boolean", "date", "json"]),
+        json_type=dice.choice([*JSON_TYPES, "json", "json", "time", "date"]),
         goal_values=dice.some(GOAL_VALUES, [1, 2, 3]),
         fields_by_type={
             "string": [*dice.some(STRING_FIELDS, [1]) * 3, "timezone", "email"],
@@ -150,6 +173,7 @@ def palette_of(dice: Dice) -> Palette:
         goal_types=dice.some(GOAL_TYPES, [1, 1, 2]),
         statuses=dice.some(STATUSES, [2, 3]),
         tags=dice.some(TAGS, [2, 3]),
+        planted=[],
     )
 
 
@@ -157,7 +181,26 @@ def days_of_year(day: date, year: int) -> list[date]:
     """The days of an earlier year that lie around a day, and its 29 February if there is one."""
     same = date(year, day.month, min(day.day, 28))
     leap_day = [date(year, 2, 29)] if year % 400 == 0 or (year % 4 == 0 and year % 100) else []
-    return [same, same + DAY, same - DAY, same + (day.day - same.day) * DAY, *leap_day]
+    return [same, same, same + DAY, same - DAY, same + (day.day - same.day) * DAY, *leap_day]
+
+
+def days_of_window(today: date, window: str) -> tuple[date, date]:
+    """The first and the last day of a calendar window; weeks begin on Monday."""
+    which, _, unit = {"today": "this_day", "yesterday": "last_day"}.get(window, window).partition("_")
+
+    def first_day(day: date) -> date:
+        firsts = {"day": day, "week": day - day.weekday() * DAY, "month": day.replace(day=1)}
+        return firsts.get(unit, day.replace(month=1, day=1))
+
+    this = first_day(today)
+    if which == "last":
+        return first_day(this - DAY), this - DAY
+    most_days = {"day": 1, "week": 7, "month": 31, "year": 366}[unit]
+    return this, first_day(this + most_days * DAY) - DAY
+
+
+def noon_of(day: date) -> datetime:
+    return datetime.combine(day, time(12), UTC)
 
 
 def midnights(day: date, zones: list[str]) -> list[datetime]:
@@ -172,24 +215,31 @@ def near(dice: Dice, edges: list[datetime]) -> datetime:
     return dice.choice(edges) + dice.choice(distances)
 
 
-def some_instants(dice: Dice, as_of: datetime, days: list[int], dates: list[date], zones: list[str]) -> list[datetime]:
+def some_instants(
+    dice: Dice,
+    as_of: datetime,
+    days: list[int],
+    dates: list[date],
+    windows: list[tuple[date, date]],
+    zones: list[str],
+) -> list[datetime]:
     """`as_of` first, then a few instants at which an answer may change."""
     day_edges = [edge for day in dates for end in (day, day + DAY) for edge in midnights(end, zones)]
     rolling_edges = [as_of - timedelta(days=count) for count in days]
     return [
         as_of,
-        *[near(dice, day_edges) for _ in range(dice.choice([2, 3, 4]))],
-        *[near(dice, rolling_edges) for _ in range(dice.choice([1, 2]))],
-        *dice.some([as_of + MICROSECOND, as_of + DAY, as_of - MICROSECOND], [0, 1]),
+        *[near(dice, day_edges) for _ in range(dice.choice([1, 1, 2]))],
+        *[near(dice, rolling_edges) for _ in range(dice.choice([1, 1, 2]))],
+        *[
+            near(dice, midnights(first, zones) + [end - MICROSECOND for end in midnights(last + DAY, zones)])
+            for first, last in windows * 2
+        ],
+        *dice.some([as_of + MICROSECOND, as_of + DAY, as_of + days[0] * DAY, as_of - MICROSECOND], [1, 1, 2]),
     ]
 
 
 def rfc_3339(instant: datetime) -> str:
     return instant.isoformat().replace("+00:00", "Z")
-
-
-def row_instant(dice: Dice, palette: Palette) -> str:
-    return rfc_3339(dice.choice(palette.instants))
 
 
 def spelled_instant(dice: Dice, palette: Palette) -> str:

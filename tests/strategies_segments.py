@@ -27,12 +27,12 @@ def tree_of(dice: Dice, leaves: list[Row], depth: int) -> Row:
 
 RARELY_OF_A_TEMPLATE: list[Row] = [*[Row()] * 9, {"template_id": "t1"}]
 SOURCES = [
-    *["contacts"] * 10,
+    *["contacts"] * 12,
     *["lists", "tag"] * 2,
-    *["timeline"] * 8,
-    *["goals"] * 6,
+    *["timeline"] * 12,
+    *["goals"] * 5,
     "identity",
-    *["sequence"] * 4,
+    *["sequence"] * 5,
 ]
 
 
@@ -48,7 +48,7 @@ def leaf_of(dice: Dice, palette: Palette) -> Row:
         case "tag":
             leaf = {"source": "tag", "tag": tag_condition(dice, palette)}
         case "contacts":
-            filters = [contact_filter(dice, palette) for _ in range(dice.choice([1, 1, 1, 2]))]
+            filters = [contact_filter(dice, palette) for _ in range(dice.choice([1, 1, 2]))]
             leaf = {"source": "contacts", "contact": {"filters": filters}}
         case "timeline":
             condition = timeline_condition(dice, palette)
@@ -62,33 +62,25 @@ def leaf_of(dice: Dice, palette: Palette) -> Row:
 
 
 def timeline_condition(dice: Dice, palette: Palette) -> Row:
-    filters = [property_filter(dice, palette) for _ in range(dice.choice([0, 0, 0, 1, 1, 2]))]
+    filters = [property_filter(dice, palette) for _ in range(dice.choice([0, 0, 1, 1, 1, 1, 1, 2]))]
     count = dice.choice([1, 1, 0, 2, 3])
     operator = dice.choice(
-        [
-            "at_least",
-            "at_most",
-            "exactly",
-            "at_least",
-            "at_most",
-            "exactly",
-            "between",
-            *["first", "last", "property"] * 2,
-        ]
+        [*["at_least", "at_most", "exactly"] * 2, "between", *["first", "last"] * 2, *["property"] * 3]
     )
     asked: Row = {"count_operator": operator, "count_value": count}
     if operator == "between":
         asked["count_value_2"] = count + dice.choice([0, 1, 2])
-    asked |= dice.choice([{}, {}, {"count_of": "events"}, {"count_of": "days"}, {"count_of": "days"}])
+    asked |= dice.choice([*[Row()] * 4, {"count_of": "events"}, {"count_of": "days"}])
     if operator in ("first", "last"):
         asked = {"which": operator}
     if operator == "property":
-        asked = property_aggregate(dice, palette)
+        asked, filters = property_aggregate(dice, palette), filters if dice.choice([False, False, True]) else []
+    narrow = "which" not in asked and ("property" in asked or len(filters) > 0)
     return {
-        "kind": dice.choice([*palette.kinds, f"custom_event.{palette.event_name}"]),
+        "kind": dice.choice([*palette.kinds[:1] * 2, *palette.kinds, f"custom_event.{palette.event_name}"]),
         **asked,
-        **event_timeframe(dice, palette, asked),
-        **dice.choice([{}, {}, {"template_id": None}, {"template_id": ""}, {"template_id": "t1"}]),
+        **({} if narrow and dice.choice([True, False]) else event_timeframe(dice, palette, asked)),
+        **dice.choice([*[Row()] * 4, {"template_id": None}, {"template_id": ""}, {"template_id": "t1"}]),
         **dice.choice([{"filters": filters}, {"filters": filters} if filters else {}]),
     }
 
@@ -152,9 +144,10 @@ def property_aggregate(dice: Dice, palette: Palette) -> Row:
     sums = [round(first + second, 9) for first in numbers for second in numbers]
     value, value_2 = sorted([dice.choice([*numbers * 2, *sums, 0, 1, 2]), dice.choice([*numbers, *sums, 1, 2])])
     operator = dice.choice(["gte", "lte", "eq", "between"])
-    path = dice.choice([[PLAIN_PROPERTY], [PLAIN_PROPERTY], [dice.choice(palette.property_names), *palette.paths[0]]])
+    planted = next((planted for planted in palette.planted if planted.json_type == "number"), palette.planted[0])
+    path = dice.choice([*[[PLAIN_PROPERTY]] * 3, [dice.choice(palette.property_names), *planted.path]])
     return {
-        "aggregate_operator": dice.choice(["sum", "avg", "min", "max", "distinct_count", "distinct_count"]),
+        "aggregate_operator": dice.choice(["sum", "avg", "min", "max", "distinct_count"]),
         "property": path,
         "operator": operator,
         "value": value,

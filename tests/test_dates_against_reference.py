@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests import reference
 from tests.definitions import branch, field, segment
 from tests.engine_under_test import members_by_engine
-from tests.strategies_worlds import ODD_BY_TYPE
+from tests.strategies_documents import ODD_BY_TYPE
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ZONES = ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago", "America/New_York", "Mars/Olympus", ""]
