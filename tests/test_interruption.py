@@ -80,3 +80,19 @@ with Store.create(Path({str(tmp_path / "store.duckdb")!r})) as store:
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=False, timeout=120
     )
     assert (done.stderr, done.stdout) == ("", "300\n")
+
+
+def test_it_ends_where_another_library_handles_ctrl_c(tmp_path: Path) -> None:
+    def raise_it(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, raise_it)
+    try:
+        with Store.create(tmp_path / "store.duckdb") as store:
+            endless = "SELECT count(*) FROM range(1000000000000) AS r(n) WHERE hash(n) = 0"
+            press_ctrl_c_after(0.5)
+            with pytest.raises(KeyboardInterrupt):
+                run_interruptibly(store, lambda: store.cursor().execute(endless).fetchall())
+            assert store.row_count("contacts") == 0
+    finally:
+        signal.signal(signal.SIGINT, before)

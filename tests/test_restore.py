@@ -13,7 +13,6 @@ import pytest
 import populace
 from engine.storage import migrations
 from engine.storage.snapshot import manifest as manifests
-from tests.cases.world import AS_OF
 from tests.full_workspace import all_rows, fill, keys_of, run, types_of_columns
 from tests.test_recompute import check_transitions
 
@@ -49,7 +48,7 @@ def test_the_workspace_can_be_written_to_and_goes_on_with_its_snapshots(shop: Pa
     with populace.open(tmp_path / "r") as workspace:
         assert workspace.snapshot(tmp_path / "s").written == ()
         workspace.upsert({"email": "new@x.example", "country": "US"})
-        workspace.recompute(AS_OF)
+        workspace.recompute()
         assert "new@x.example" in workspace.members("americans")["email"]
         assert workspace._store.rows("SELECT contact_id FROM contacts WHERE email = 'new@x.example'") == [(7,)]
         assert workspace.check().is_clean

@@ -58,8 +58,11 @@ def _wait_for_the_end(store: Store, news: int, stops: Collection[int]) -> bool:
     """Wait for the work to end, interrupting it once Ctrl-C is pressed; whether it was."""
     is_stopped = False
     while True:
-        ready, _, _ = select.select([news], [], [], INTERRUPT_AGAIN_SECONDS if is_stopped else None)
-        said = os.read(news, 1) if ready else b""
+        try:
+            ready, _, _ = select.select([news], [], [], INTERRUPT_AGAIN_SECONDS if is_stopped else None)
+            said = os.read(news, 1) if ready else b""
+        except KeyboardInterrupt:  # another library's handler raised it
+            is_stopped, said = True, b""
         if said == _ENDED:
             break
         is_stopped = is_stopped or (bool(said) and said[0] in stops)

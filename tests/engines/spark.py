@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -76,7 +77,9 @@ def running_spark(folder: Path) -> Iterator[Spark]:
         builder = SparkSession.builder.master("local[1]").config("spark.local.dir", str(folder))
         for name, value in _SETTINGS.items():
             builder = builder.config(name, value)
+        handler = signal.getsignal(signal.SIGINT)
         session = builder.config("spark.sql.warehouse.dir", str(folder / "warehouse")).getOrCreate()
+        signal.signal(signal.SIGINT, handler)  # it puts one of its own in its place
     session.sparkContext.setLogLevel("OFF")
     try:
         yield Spark(session)
