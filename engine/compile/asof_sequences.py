@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 from sqlglot import exp
 
@@ -17,11 +16,11 @@ from engine.compile.event_sources import (
 )
 from engine.compile.expressions import Columns, window_conditions
 from engine.compile.instants import in_window
-from engine.compile.sequences import EPOCH, ROW, common_values, microseconds
-from engine.compile.sql import any_of, column, integer, is_not_null, is_null, named, table, text
+from engine.compile.sequences import ROW, common_values, follows, stays_absent
+from engine.compile.sql import column, integer, is_not_null, named, table, text
 from engine.compile.zones import with_zone_edges
 from engine.plan.expressions import local_windows_of_events
-from engine.plan.nodes import DidSteps, KindOfEvents, Step
+from engine.plan.nodes import DidSteps, KindOfEvents
 from engine.plan.scans import SequenceScan
 from engine.plan.windows import AnyWindow, LocalWindow, Window
 
@@ -97,31 +96,21 @@ def _common(sequence: DidSteps, columns: Columns) -> exp.Expr:
 
 def _done(sequence: DidSteps, number: int) -> exp.Select:
     """The query of the events that complete the steps up to a number."""
-    step, this = sequence.steps[number - 1], f"step_{number}"
-    before = "step_1" if number == 2 else f"done_{number - 1}"
-    names = ["contact_id", "moment", *([] if sequence.path is None else ["common"])]
-    query = exp.select(*(column(name, this) for name in names)).from_(table(this))
-    at, last = column("moment", this), column("moment", LAST)
+    step, this, before = sequence.steps[number - 1], f"step_{number}", _done_name(number - 1)
+    query = exp.select(*(column(name, this) for name in (*_keys(sequence), "moment"))).from_(table(this))
     if step.within is None and not step.without:
         # However long ago: only the first time counts.
         return query.join(_first(sequence, before), on=_is_later(sequence, this, LAST))
     query = _asof(query, before, LAST, on=_is_later(sequence, this, LAST))
     if step.without:
         query = _asof(query, f"between_{number}", BETWEEN, on=_is_later(sequence, this, BETWEEN), side="LEFT")
-    return query.where(*_close_enough(step, at, last))
-
-
-def _close_enough(step: Step, at: exp.Column, last: exp.Column) -> Iterator[exp.Expr]:
-    if step.within is not None:
-        yield _lie_apart(exp.LTE, at, last, step.within)
-    if step.without:
-        between = column("moment", BETWEEN)
-        yield any_of([is_null(between), exp.LTE(this=between.copy(), expression=last.copy())])
+    moments = (column("moment", source) for source in (this, LAST, BETWEEN))
+    return query.where(*follows(step, *moments))
 
 
 def _first(sequence: DidSteps, source: str) -> exp.Subquery:
     """The first of the events of each contact, and of each common value."""
-    keys = ["contact_id", *([] if sequence.path is None else ["common"])]
+    keys = _keys(sequence)
     first = named(exp.Min(this=column("moment", source)), "moment")
     query = exp.select(*(column(key, source) for key in keys), first).from_(table(source))
     return query.group_by(*(column(key, source) for key in keys)).subquery(LAST)
@@ -129,15 +118,22 @@ def _first(sequence: DidSteps, source: str) -> exp.Subquery:
 
 def _found(sequence: DidSteps) -> exp.Select:
     """The events that complete all steps, and were not followed by what must be absent."""
-    last = f"done_{len(sequence.steps)}" if len(sequence.steps) > 1 else "step_1"
-    query, at = exp.select(column("contact_id", last)).from_(table(last)), column("moment", last)
+    last = _done_name(len(sequence.steps))
+    query = exp.select(column("contact_id", last)).from_(table(last))
     if sequence.absence is None:
         return query
-    follows = column("moment", NEXT)
     query = _asof(query, "absent", NEXT, on=_is_later(sequence, NEXT, last), side="LEFT")
-    is_late = _lie_apart(exp.GT, follows, at, sequence.absence.within)
-    is_decided = exp.LT(this=at.copy(), expression=integer(microseconds(sequence.absence.decided_at - EPOCH)))
-    return query.where(is_decided, any_of([is_null(follows.copy()), is_late]))
+    return query.where(*stays_absent(sequence.absence, column("moment", last), column("moment", NEXT)))
+
+
+def _done_name(number: int) -> str:
+    """The step of the query with the events that complete so many steps."""
+    return "step_1" if number == 1 else f"done_{number}"
+
+
+def _keys(sequence: DidSteps) -> list[str]:
+    """What the events of one sequence have in common."""
+    return ["contact_id"] if sequence.path is None else ["contact_id", "common"]
 
 
 def _asof(query: exp.Select, source: str, alias: str, *, on: exp.Expr, side: str | None = None) -> exp.Select:
@@ -151,12 +147,6 @@ def _asof(query: exp.Select, source: str, alias: str, *, on: exp.Expr, side: str
 
 def _is_later(sequence: DidSteps, later: str, earlier: str) -> exp.Expr:
     """Of the same contact, with the same common value, and strictly later."""
-    keys = ["contact_id", *([] if sequence.path is None else ["common"])]
-    same = [exp.EQ(this=column(key, earlier), expression=column(key, later)) for key in keys]
+    same = [exp.EQ(this=column(key, earlier), expression=column(key, later)) for key in _keys(sequence)]
     is_after = exp.GT(this=column("moment", later), expression=column("moment", earlier))
     return exp.and_(*same, is_after, copy=False)
-
-
-def _lie_apart(comparison: type[exp.Binary], later: exp.Expr, earlier: exp.Expr, duration: timedelta) -> exp.Expr:
-    elapsed = exp.Sub(this=later.copy(), expression=earlier.copy())
-    return comparison(this=elapsed, expression=integer(microseconds(duration)))

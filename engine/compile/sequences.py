@@ -21,13 +21,13 @@ from engine.compile.sql import all_of, any_of, column, integer, is_not_null, is_
 from engine.compile.zones import with_zone_edges
 from engine.definition.fields import FieldType
 from engine.plan.expressions import local_windows_of
-from engine.plan.nodes import DidSteps, KindOfEvents
+from engine.plan.nodes import Absence, DidSteps, KindOfEvents, Step
 from engine.plan.scans import SequenceScan
 from engine.plan.windows import Window
 
 MOMENTS, ROW = "moments", "m"
 STEP, ABSENT = "step_", "not_after"
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def sequence_scan_query(
@@ -106,13 +106,9 @@ def _done(sequence: DidSteps, number: int, source: str) -> exp.Select:
     step = sequence.steps[number - 1]
     at, previous, between = (column(name, ROW) for name in ("at", "previous_at", "between_at"))
     looks = [named(_latest_before(_step(number - 1), sequence), "previous_at")]
-    conditions: list[exp.Expr] = [column(_step(number), ROW), is_not_null(previous)]
-    if step.within is not None:
-        elapsed = exp.Sub(this=at, expression=previous.copy())
-        conditions.append(exp.LTE(this=elapsed, expression=integer(microseconds(step.within))))
     if step.without:
         looks.append(named(_latest_before(_between(number), sequence), "between_at"))
-        conditions.append(any_of([is_null(between), exp.LTE(this=between.copy(), expression=previous.copy())]))
+    conditions = [column(_step(number), ROW), is_not_null(previous), *follows(step, at, previous, between)]
     names = [*_keys(sequence), "at", *_later_flags(sequence, number)]
     rows = exp.select(exp.Star(), *looks).from_(table(source)).subquery(ROW)
     done = named(or_false(all_of(conditions)), _step(number))
@@ -130,11 +126,30 @@ def _not_followed(sequence: DidSteps, source: str) -> exp.Select:
     at, next_at, last = column("at", ROW), column("next_at", ROW), _step(len(sequence.steps))
     look = named(_over(exp.Min(this=_at_if(ABSENT)), sequence, is_later=True), "next_at")
     rows = exp.select(exp.Star(), look).from_(table(source)).subquery(ROW)
-    elapsed = exp.Sub(this=next_at.copy(), expression=at)
-    is_late = exp.GT(this=elapsed, expression=integer(microseconds(sequence.absence.within)))
-    is_decided = exp.LT(this=at.copy(), expression=integer(microseconds(sequence.absence.decided_at - EPOCH)))
-    conditions = [column(last, ROW), is_decided, any_of([is_null(next_at), is_late])]
+    conditions = [column(last, ROW), *stays_absent(sequence.absence, at, next_at)]
     return exp.select(column("contact_id", ROW)).from_(rows).where(*conditions)
+
+
+def follows(step: Step, at: exp.Column, last: exp.Column, between: exp.Column) -> Iterator[exp.Expr]:
+    """What must hold, in microseconds, of a later event that completes a step after the last event of the one before.
+
+    `between` is the latest event before it that may not lie between the two, NULL if there is none.
+    """
+    if step.within is not None:
+        yield _lie_apart(exp.LTE, at, last, step.within)
+    if step.without:
+        yield any_of([is_null(between.copy()), exp.LTE(this=between.copy(), expression=last.copy())])
+
+
+def stays_absent(absence: Absence, at: exp.Column, next_at: exp.Column) -> Iterator[exp.Expr]:
+    """What must hold, in microseconds, of the last event and of the next one that must be absent, NULL if none is."""
+    yield exp.LT(this=at.copy(), expression=integer(_microseconds(absence.decided_at - _EPOCH)))
+    yield any_of([is_null(next_at.copy()), _lie_apart(exp.GT, next_at, at, absence.within)])
+
+
+def _lie_apart(comparison: type[exp.Binary], later: exp.Expr, earlier: exp.Expr, duration: timedelta) -> exp.Expr:
+    elapsed = exp.Sub(this=later.copy(), expression=earlier.copy())
+    return comparison(this=elapsed, expression=integer(_microseconds(duration)))
 
 
 def _latest_before(flag: str, sequence: DidSteps) -> exp.Expr:
@@ -178,6 +193,5 @@ def _between(number: int) -> str:
     return f"between_{number}"
 
 
-def microseconds(duration: timedelta) -> int:
-    """A duration in whole microseconds."""
+def _microseconds(duration: timedelta) -> int:
     return duration // timedelta(microseconds=1)
