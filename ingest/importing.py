@@ -47,27 +47,22 @@ def import_dataset(
         name: [column.name for column in table.columns] for name, table in dataset.known_tables.items() if table.partial
     }
     _check_fields(store, dataset)
-    with scratch_folder(".import-", beside=store.path.parent) as scratch:
 
-        def work() -> ImportReport:
-            with store.attached(scratch / "arrived.duckdb") as arrived:
-                read = load_dataset(
-                    arrived, dataset, order=TimelineOrder.ARRIVAL, on_table=on_table, to_merge_into=store
-                )
-                if on_table is not None:
-                    on_table("into the workspace")
-                merged = merge(
-                    store,
-                    arrived,
-                    columns=columns,
-                    custom_fields=dataset.custom_fields,
-                    clock=clock,
-                )
-            implied = {"lists"} if "subscriptions" in dataset.tables else set()
-            shown = {name: rows for name, rows in merged.items() if name in {*dataset.tables, *implied}}
-            return ImportReport(read, shown)
+    def work() -> ImportReport:
+        # All of it, with the removal of what it leaves behind: what is committed is not said to have been stopped.
+        with (
+            scratch_folder(".import-", beside=store.path.parent) as scratch,
+            store.attached(scratch / "arrived.duckdb") as arrived,
+        ):
+            read = load_dataset(arrived, dataset, order=TimelineOrder.ARRIVAL, on_table=on_table, to_merge_into=store)
+            if on_table is not None:
+                on_table("into the workspace")
+            merged = merge(store, arrived, columns=columns, custom_fields=dataset.custom_fields, clock=clock)
+        implied = {"lists"} if "subscriptions" in dataset.tables else set()
+        shown = {name: rows for name, rows in merged.items() if name in {*dataset.tables, *implied}}
+        return ImportReport(read, shown)
 
-        return run_interruptibly(store, work)
+    return run_interruptibly(store, work)
 
 
 def _check_fields(store: Store, dataset: Dataset) -> None:

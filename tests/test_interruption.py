@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -96,3 +97,25 @@ def test_it_ends_where_another_library_handles_ctrl_c(tmp_path: Path) -> None:
             assert store.row_count("contacts") == 0
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_a_transaction_that_was_committed_does_not_say_that_it_was_stopped(tmp_path: Path) -> None:
+    """Interrupted around its end: DuckDB can say of a COMMIT that it was interrupted, and have done it."""
+    with Store.create(tmp_path / "w.duckdb") as store:
+        kept = stopped = 0
+        for number in range(300):
+            press = threading.Timer(random.uniform(0.0, 0.015), store.interrupt)
+            try:
+                with store.transaction() as cursor:
+                    rows = f"SELECT {number} || '-' || i, 'x' FROM range(20_000) AS r (i)"
+                    cursor.execute(f"INSERT INTO lists (id, name) {rows}")
+                    press.start()
+                    time.sleep(0.002)
+            except KeyboardInterrupt:
+                stopped += 1
+            else:
+                kept += 1
+            press.join()
+            store.resume()
+        assert store.row_count("lists") == kept * 20_000
+        assert kept and stopped

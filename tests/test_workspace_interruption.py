@@ -102,3 +102,24 @@ with populace.open({str(tmp_path / "w")!r}) as workspace:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "stopped\n", "")
+
+
+def test_an_import_that_is_committed_is_not_said_to_have_been_stopped(tmp_path: Path, scene: Path) -> None:
+    """Ctrl-C while the files in between are removed."""
+    shutil.copytree(scene / "w", tmp_path / "w")
+    code = f"""
+import os, shutil, signal, populace
+from engine.storage import scratch_folder
+def pressed(*arguments, **options):
+    os.kill(os.getpid(), signal.SIGINT)
+    shutil.rmtree(*arguments, **options)
+with populace.open({str(tmp_path / "w")!r}) as workspace:
+    before = workspace.content_hash()
+    scratch_folder.rmtree = pressed
+    workspace.import_dataset({str(scene / "first")!r})
+    workspace.import_dataset({str(scene / "second")!r})
+    scratch_folder.rmtree = shutil.rmtree
+    assert workspace.content_hash() != before
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

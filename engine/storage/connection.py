@@ -74,14 +74,21 @@ class Instance:
 
         Cursors that are not interruptible are left alone.
         """
-        self._is_interrupted = True
         with self._opening:
-            cursors, stops = list(self._interruptible), list(self._stops)
-        for cursor in cursors:
-            with suppress(duckdb.ConnectionException):  # it was closed in the meantime
-                cursor.interrupt()
+            self._is_interrupted = True
+            stops = list(self._stops)
+            for cursor in list(self._interruptible):
+                with suppress(duckdb.ConnectionException):  # it was closed in the meantime
+                    cursor.interrupt()
         for stop in stops:
             stop()
+
+    def let_finish(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """Leave a cursor alone from now on. Raises: KeyboardInterrupt if it was interrupted before."""
+        with self._opening:
+            if self._is_interrupted and cursor in self._interruptible:
+                raise KeyboardInterrupt
+            self._interruptible.discard(cursor)
 
     @contextmanager
     def stopping(self, stop: Callable[[], None]) -> Iterator[None]:

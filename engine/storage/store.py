@@ -123,6 +123,7 @@ class Store:
             cursor.execute("BEGIN")
             try:
                 yield cursor
+                self._instance.let_finish(cursor)  # an interrupted COMMIT may have been done all the same
             except BaseException:
                 _roll_back(cursor)
                 raise
