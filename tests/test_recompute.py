@@ -178,7 +178,7 @@ def test_a_segment_that_never_could_be_computed_has_no_members_to_show(
 ) -> None:
     workspace.apply([populace.read_segment(OPENERS)])
     with monkeypatch.context() as patch, caplog.at_level(logging.CRITICAL):
-        patch.setattr("engine.execute.batch.scan_step", lambda *_: Step("broken", "", "SELEC", "SELEC", ()))
+        patch.setattr("engine.execute.batch.scan_step", lambda *_: Step("broken", "", "SELEC", lambda: "SELEC"))
         workspace.recompute(AS_OF)
     state = workspace.segment("openers")
     assert (state.status, state.size, state.as_of) == ("failed", None, None)

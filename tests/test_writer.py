@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 import populace
+from engine.definition import read_segment
 from ingest.writes.upsert import Upsert
+from tests.definitions import field
 from tests.engine_under_test import write_dataset
 from tests.test_full_disk import fill, small_disk
 
@@ -166,3 +168,34 @@ def test_a_workspace_that_is_read_only_refuses_writes(tmp_path: Path) -> None:
         pytest.raises(populace.StoreError, match="read only"),
     ):
         workspace.upsert({"email": "a@example.com"})
+
+
+def test_what_is_read_is_of_one_state_while_others_write(workspace: populace.Workspace) -> None:
+    """A contact that comes in between two statements of an evaluation had no room in its sets."""
+    everyone = read_segment(
+        {
+            "id": "everyone",
+            "timezone": "UTC",
+            "tree": field("email", "is_set"),
+        }
+    )
+    ended, failures = threading.Event(), []
+
+    def write() -> None:
+        number = 0
+        while not ended.is_set():
+            number += 20
+            for outcome in workspace.upsert_many([{"email": f"c{number + i}@example.com"} for i in range(20)]):
+                if outcome.error is not None:
+                    failures.append(outcome.error)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        for _ in range(100):
+            found = workspace.preview([everyone])
+            assert found.segments[0].size == found.contact_count
+    finally:
+        ended.set()
+        thread.join()
+    assert not failures

@@ -76,6 +76,8 @@ _COMPARISONS: Mapping[Comparison, type[exp.Binary]] = {
     Comparison.AT_MOST: exp.LTE,
 }
 
+_TextTest = TextIsAnyOf | TextContainsAnyOf | TextStartsWithAnyOf | TextEndsWithAnyOf | TextCompares
+
 
 @dataclass(frozen=True, slots=True)
 class Columns:
@@ -179,23 +181,21 @@ def _average_test(test: AverageIsWithin, columns: Columns) -> exp.Expr:
 def value_test(subject: Subject, test: PlacedTest, columns: Columns) -> exp.Expr:
     """The condition that the subject passes the test; FALSE where it is missing."""
     is_ours = subject.field_name in CONTACT_FIELDS or subject.field_name == EVENT_PROPERTIES
-    value: exp.Expr = column(subject.field_name, columns.alias, quoted=not is_ours)
+    document = column(subject.field_name, columns.alias, quoted=not is_ours)
+    value: exp.Expr = document
     if subject.is_json:
-        value = columns.dialect.json_value(value, subject.path, subject.type)
+        value = columns.dialect.json_value(document, subject.path, subject.type)
     match test:
         case IsSet():
             return is_not_null(value)
-        case TextIsAnyOf():
-            return or_false(is_any_of(value, [text(item) for item in test.texts]))
-        case TextContainsAnyOf():
-            return _folded_test(columns.dialect.contains, value, test.folded_texts, columns)
-        case TextStartsWithAnyOf():
-            return _folded_test(columns.dialect.starts_with, value, test.folded_texts, columns)
-        case TextEndsWithAnyOf():
-            return _folded_test(columns.dialect.ends_with, value, test.folded_texts, columns)
-        case TextCompares():
-            sortable = columns.dialect.sortable(value)
-            return or_false(_COMPARISONS[test.comparison](this=sortable, expression=text(test.text)))
+        case TextIsAnyOf() | TextContainsAnyOf() | TextStartsWithAnyOf() | TextEndsWithAnyOf() | TextCompares() if (
+            subject.is_json
+        ):
+            return or_false(
+                columns.dialect.json_text_test(document, subject.path, lambda value: _text_test(value, test, columns))
+            )
+        case TextIsAnyOf() | TextContainsAnyOf() | TextStartsWithAnyOf() | TextEndsWithAnyOf() | TextCompares():
+            return or_false(_text_test(value, test, columns))
         case NumberIsAnyOf():
             return or_false(is_any_of(value, [double(item) for item in test.numbers]))
         case NumberCompares():
@@ -215,9 +215,25 @@ def value_test(subject: Subject, test: PlacedTest, columns: Columns) -> exp.Expr
         case BooleanIsAnyOf():
             return _boolean_test(value, test)
         case ArrayHasAnyOf():
-            return or_false(_array_test(value, test, columns.dialect))
+            array = columns.dialect.json_array(document, subject.path) if subject.is_json else document
+            return or_false(_array_test(array, test, columns.dialect))
         case _:
             assert_never(test)
+
+
+def _text_test(value: exp.Expr, test: _TextTest, columns: Columns) -> exp.Expr:
+    """Whether a text passes a test; NULL where there is no text."""
+    match test:
+        case TextIsAnyOf():
+            return is_any_of(value, [text(item) for item in test.texts])
+        case TextContainsAnyOf():
+            return _folded_test(columns.dialect.contains, value, test.folded_texts, columns)
+        case TextStartsWithAnyOf():
+            return _folded_test(columns.dialect.starts_with, value, test.folded_texts, columns)
+        case TextEndsWithAnyOf():
+            return _folded_test(columns.dialect.ends_with, value, test.folded_texts, columns)
+        case TextCompares():
+            return _COMPARISONS[test.comparison](this=columns.dialect.sortable(value), expression=text(test.text))
 
 
 def _folded_test(
@@ -229,12 +245,10 @@ def _folded_test(
     """Whether a relation of two texts holds for the value in lower case and one of the texts."""
     for item in folded_texts:
         columns.dialect.check_folded(item)
-    return or_false(
-        columns.dialect.given(
-            columns.dialect.folded(value),
-            lambda folded: any_of([relation(folded.copy(), text(item)) for item in folded_texts]),
-            is_short=len(folded_texts) == 1,
-        )
+    return columns.dialect.given(
+        columns.dialect.folded(value),
+        lambda folded: any_of([relation(folded.copy(), text(item)) for item in folded_texts]),
+        is_short=len(folded_texts) == 1,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import assert_never
 
 from sqlglot import exp
@@ -21,15 +22,16 @@ from engine.compile.instants import in_window
 from engine.compile.sql import (
     all_of,
     column,
+    kept,
     named,
     negated,
     table,
     text,
 )
 from engine.compile.zones import local_day, with_zone_edges, with_zone_offsets
-from engine.definition.fields import FieldType
 from engine.plan.expressions import local_windows_of, local_windows_of_fact
 from engine.plan.nodes import EventTimeIsIn, Fact, LatestIsSince, Measure
+from engine.plan.presence import asks_for_one_event
 from engine.plan.scans import Condition, EventScan, IdentityScan, ProfileScan, SubscriptionScan
 from engine.plan.windows import LocalWindow, Window
 
@@ -66,7 +68,7 @@ def event_scan_query(
         query = with_zone_edges(query, CONTACTS, zone_edges)
     if zone_offsets is not None and needs_offsets:
         query = with_zone_offsets(query, CONTACTS, column("occurred_at", EVENTS), zone_offsets)
-    query = query.where(*where)
+    query = query.where(*kept(where))
     if _asks_for_any_event(scan):
         is_in_set = named(exp.true(), scan.conditions[0].name)
         return query.select(column("contact_id", EVENTS), is_in_set, append=False).distinct()
@@ -81,8 +83,13 @@ def event_scan_query(
 
 def _asks_for_any_event(scan: EventScan) -> bool:
     """Whether all that is asked is whether there is any event that the scan keeps."""
-    leaves = [item.leaf for item in scan.conditions]
-    return len(leaves) == 1 and isinstance(leaves[0], LatestIsSince) and leaves[0].start_at == scan.hull.start_at
+    if len(scan.conditions) > 1:
+        return False
+    (item,) = scan.conditions
+    if isinstance(item.leaf, LatestIsSince):
+        return item.leaf.start_at == scan.hull.start_at
+    asks_for_one = asks_for_one_event(item.leaf)
+    return asks_for_one is not None and asks_for_one[1] is not item.is_negated
 
 
 def _looks_at_zones(item: Condition) -> bool:
@@ -121,7 +128,8 @@ def identity_scan_query(scan: IdentityScan, dialect: Dialect) -> exp.Select:
 def _with_sets(query: exp.Select, conditions: Sequence[Condition], columns: Columns) -> exp.Select:
     """The query with a boolean for each condition, which says who is in its set. Of a single set it has no others."""
     if len(conditions) == 1:
-        return query.select(named(exp.true(), conditions[0].name)).where(_is_in_set(conditions[0], columns))
+        is_in_set = _is_in_set(conditions[0], columns)
+        return query.select(named(exp.true(), conditions[0].name)).where(*kept([is_in_set]))
     return query.select(*(named(_is_in_set(item, columns), item.name) for item in conditions))
 
 
@@ -170,15 +178,12 @@ def _measured(fact: Fact, conditions: list[exp.Expr], dialect: Dialect) -> exp.E
 
 
 def _different(path: tuple[str, ...], conditions: list[exp.Expr], dialect: Dialect) -> exp.Expr:
-    """The number of different texts, and of different numbers; the two are never the same."""
-    counts = []
-    for kind in (FieldType.STRING, FieldType.NUMBER):
-        value = dialect.json_value(column("properties", EVENTS), path, kind)
-        if kind is FieldType.NUMBER:
-            value = dialect.with_one_zero(value)
-        counted = exp.Count(this=exp.Distinct(expressions=[value]))
-        counts.append(_filtered(counted, [condition.copy() for condition in conditions]))
-    return exp.Add(this=counts[0], expression=counts[1])
+    """The number of different texts and numbers; a text is never a number."""
+    counts = [
+        _filtered(exp.Count(this=exp.Distinct(expressions=[value])), [condition.copy() for condition in conditions])
+        for value in dialect.different_values(column("properties", EVENTS), path)
+    ]
+    return reduce(lambda first, second: exp.Add(this=first, expression=second), counts)
 
 
 def _filtered(aggregate: exp.Expr, conditions: list[exp.Expr]) -> exp.Expr:

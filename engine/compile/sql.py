@@ -6,7 +6,7 @@ take and return fresh nodes only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlglot import exp
 
@@ -76,6 +76,22 @@ def negated(condition: exp.Expr) -> exp.Expr:
 def or_false(condition: exp.Expr) -> exp.Expr:
     """The condition with NULL read as false, so that its negation is its exact complement."""
     return exp.Coalesce(this=condition, expressions=[exp.false()])
+
+
+def kept(conditions: Iterable[exp.Expr]) -> list[exp.Expr]:
+    """Conditions as filters of rows, each part on its own: there NULL is as good as false.
+
+    Parts of their own are asked one after the other, the later ones only of the rows that are left.
+    """
+    parts: list[exp.Expr] = []
+    for condition in conditions:
+        if isinstance(condition, exp.Coalesce) and condition.expressions == [exp.false()]:
+            parts += kept([condition.this])
+        elif isinstance(condition, exp.And):
+            parts += kept([condition.this, condition.expression])
+        else:
+            parts.append(condition)
+    return parts
 
 
 def is_null(value: exp.Expr) -> exp.Expr:

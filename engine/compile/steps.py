@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -49,15 +49,20 @@ class Step:
     """One statement.
 
     With `conditions` it is a query: columns contact_id, then one boolean for each of them, by name. Without, it makes
-    the temporary table that it is named after. `comment` holds plain lines. `sql` is what runs; `pretty_sql` is the
-    same for people.
+    the temporary table that it is named after. `comment` holds plain lines. `sql` is what runs; `pretty` makes the same
+    for people.
     """
 
     name: str
     comment: str
     sql: str
-    pretty_sql: str
+    pretty: Callable[[], str]
     conditions: tuple[str, ...] = ()
+
+    @property
+    def pretty_sql(self) -> str:
+        """The statement, for people."""
+        return self.pretty()
 
     @property
     def script(self) -> str:
@@ -128,7 +133,8 @@ def _query_step(scan: SqlScan, plan: Plan) -> Step:
     """The step of an analyst's query, in the analyst's own words; it runs behind the SQL door."""
     as_of = utc_text(plan.as_of)
     comment = f"{scan_in_words(scan)}\n$as_of is {as_of}."
-    return Step(scan.name, comment, scan.query, scan.query, tuple(condition.name for condition in scan.conditions))
+    names = tuple(condition.name for condition in scan.conditions)
+    return Step(scan.name, comment, scan.query, lambda: scan.query, names)
 
 
 def memberships_in_words(plan: Plan) -> str:
@@ -138,8 +144,11 @@ def memberships_in_words(plan: Plan) -> str:
 
 def step_of(name: str, comment: str, tree: exp.Expr, dialect: Dialect, conditions: tuple[str, ...] = ()) -> Step:
     """The step of a tree."""
-    # sqlglot's pretty printer puts this in place of newlines inside literals, and then newlines in place of all of it:
-    # what runs is never pretty-printed, and nothing is that holds the word.
     sql = dialect.sql(tree)
-    pretty = sql if "__SQLGLOT__" in sql else dialect.sql(tree, pretty=True)
+
+    def pretty() -> str:
+        # sqlglot's pretty printer puts this in place of newlines inside literals, and then newlines in place of all of
+        # it: what runs is never pretty-printed, and nothing is that holds the word.
+        return sql if "__SQLGLOT__" in sql else dialect.sql(tree, pretty=True)
+
     return Step(name, comment, sql, pretty, conditions)

@@ -130,7 +130,8 @@ class _Run:
         self.times: list[StepTime] = []
         self.readers = _readers(plan)
         self.capacity = moment.capacity
-        self.everyone = everyone(self.cursor, self.capacity)
+        has_all_ids, capacity = moment.has_all_ids, moment.capacity
+        self.everyone = ContactSet.all(capacity) if has_all_ids else everyone(self.cursor, capacity)
 
     def all_scans(self) -> None:
         """Fill `sets`, and `failed` for conditions that cannot be computed."""

@@ -19,7 +19,7 @@ def read_presence_from_latest(expression: Expression, as_of: datetime) -> Expres
     end_at = just_after(as_of)
 
     def replaced(leaf: Expression) -> Expression:
-        asks_for_one = _asks_for_one(leaf)
+        asks_for_one = asks_for_one_event(leaf)
         if asks_for_one is None:
             return leaf
         fact, present = asks_for_one
@@ -32,7 +32,7 @@ def read_presence_from_latest(expression: Expression, as_of: datetime) -> Expres
     return replace_leaves(expression, replaced)
 
 
-def _asks_for_one(leaf: Expression) -> tuple[Fact, bool] | None:
+def asks_for_one_event(leaf: Expression) -> tuple[Fact, bool] | None:
     """The counted fact, with True for "at least one" and False for "none"; None for any other question."""
     match leaf:
         case CountIs(fact, Comparison.AT_LEAST, 1):

@@ -34,7 +34,7 @@ class Dialect(ABC):
 
     def sql(self, tree: exp.Expr, *, pretty: bool = False) -> str:
         """The text of a tree."""
-        return tree.sql(dialect=self.name, pretty=pretty)
+        return tree.sql(dialect=self.name, pretty=pretty, copy=False)
 
     def comment(self, line: str) -> str:
         """A line of words as it may stand in a comment."""
@@ -70,7 +70,7 @@ class Dialect(ABC):
 
     def instant(self, at: datetime) -> exp.Expr:
         """An instant, as the engine's tables hold them."""
-        return exp.cast(exp.Literal.string(utc_text(at)), "timestamp")
+        return exp.Cast(this=exp.Literal.string(utc_text(at)), to=exp.DataType(this=exp.DType.TIMESTAMP))
 
     def no_instant(self) -> exp.Expr:
         """NULL as an instant."""
@@ -127,9 +127,22 @@ class Dialect(ABC):
     def json_value(self, document: exp.Expr, path: Sequence[str], as_type: FieldType) -> exp.Expr:
         """The value at the path, in the SQL type of `as_type`; NULL if it is missing or of another type."""
 
+    def json_text_test(self, document: exp.Expr, path: Sequence[str], test: Callable[[exp.Expr], exp.Expr]) -> exp.Expr:
+        """A test of the text at the path; NULL or false where there is none."""
+        return test(self.json_value(document, path, FieldType.STRING))
+
+    def json_array(self, document: exp.Expr, path: Sequence[str]) -> exp.Expr:
+        """The array at the path; what else is there does not matter."""
+        return self.json_value(document, path, FieldType.JSON)
+
     @abstractmethod
     def json_decimal(self, document: exp.Expr, path: Sequence[str]) -> exp.Expr:
         """A number at the path, exact and rounded to the decimals of goal values; NULL if missing, or too large."""
+
+    def different_values(self, document: exp.Expr, path: Sequence[str]) -> list[exp.Expr]:
+        """Expressions of the texts and of the numbers at the path; how many different ones each has adds up."""
+        number = self.with_one_zero(self.json_value(document, path, FieldType.NUMBER))
+        return [self.json_value(document, path, FieldType.STRING), number]
 
     @abstractmethod
     def array_has_text(self, array: exp.Expr, texts: Sequence[str]) -> exp.Expr:

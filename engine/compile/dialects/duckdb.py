@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from types import MappingProxyType
 
@@ -92,6 +92,15 @@ class DuckDb(Dialect):
                 is_value = exp.Not(this=exp.Is(this=_text_at(document, pointer), expression=exp.Null()))
                 return exp.Case(ifs=[exp.If(this=is_value, true=_at("json_extract", document, pointer))])
 
+    def json_text_test(self, document: exp.Expr, path: Sequence[str], test: Callable[[exp.Expr], exp.Expr]) -> exp.Expr:
+        """A test of the text at the path. Its type, a second look at the document, is asked of what passes alone."""
+        pointer = _pointer(path)
+        return exp.and_(test(_text_at(document, pointer)), _is_text(document, pointer), copy=False)
+
+    def json_array(self, document: exp.Expr, path: Sequence[str]) -> exp.Expr:
+        """The value at the path, JSON null too."""
+        return _at("json_extract", document, _pointer(path))
+
     def json_decimal(self, document: exp.Expr, path: Sequence[str]) -> exp.Expr:
         """A number at the path, exact and rounded to the decimals of goal values; NULL if missing, or too large."""
         pointer = _pointer(path)
@@ -100,13 +109,30 @@ class DuckDb(Dialect):
         is_small = exp.LT(this=exp.Abs(this=number), expression=self.decimal(Decimal(MAX_GOAL_VALUE)))
         return exp.Case(ifs=[exp.If(this=is_small, true=number.copy())])
 
+    def different_values(self, document: exp.Expr, path: Sequence[str]) -> list[exp.Expr]:
+        """Texts behind a quotation mark, numbers as they are written shortest, and -0 as 0: one set, not two."""
+        pointer = _pointer(path)
+        marked_text = exp.DPipe(this=text('"'), expression=_text_at(document, pointer))
+        number = exp.Add(this=self.json_value(document, path, FieldType.NUMBER), expression=double(0.0))
+        return [if_(_is_text(document, pointer), marked_text, exp.cast(number, "varchar"))]
+
     def array_has_text(self, array: exp.Expr, texts: Sequence[str]) -> exp.Expr:
-        """Whether one of the texts is an element of the JSON array; NULL for what is no array."""
-        return _any_element(array, FieldType.STRING, [text(value) for value in texts])
+        """Whether one of the texts is an element of the JSON array; NULL or false for what is no array.
+
+        Elements are compared as DuckDB writes JSON, in which a text has one spelling.
+        """
+        elements, wanted = _at("json_extract", array, "$[*]"), [call("to_json", text(value)) for value in texts]
+        if len(wanted) == 1:
+            return call("list_contains", elements, wanted[0])
+        return call("list_has_any", elements, exp.Array(expressions=wanted))
 
     def array_has_number(self, array: exp.Expr, numbers: Sequence[float]) -> exp.Expr:
         """Whether one of the numbers is an element of the JSON array; NULL for what is no array."""
-        return _any_element(array, FieldType.NUMBER, [double(value) for value in numbers])
+        elements = exp.TryCast(this=array.copy(), to=exp.DataType.build("JSON[]", dialect="duckdb"))
+        element = exp.to_identifier("element")
+        number = self.json_value(exp.Column(this=element), (), FieldType.NUMBER)
+        read = call("list_transform", elements, exp.Lambda(this=number, expressions=[element.copy()]))
+        return call("list_has_any", read, exp.Array(expressions=[double(value) for value in numbers]))
 
     def rows_of(self, array: Sequence[exp.Expr]) -> exp.Expr:
         """One row for each element."""
@@ -119,13 +145,6 @@ DUCKDB = DuckDb()
 def _pointer(path: Sequence[str]) -> str:
     """A path as JSON pointer: digits index arrays and name keys of objects. Source: RFC 6901."""
     return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in path)
-
-
-def _any_element(array: exp.Expr, as_type: FieldType, wanted: list[exp.Expr]) -> exp.Expr:
-    elements = exp.TryCast(this=array.copy(), to=exp.DataType.build("JSON[]", dialect="duckdb"))
-    element = exp.to_identifier("element")
-    read = exp.Lambda(this=DUCKDB.json_value(exp.Column(this=element), (), as_type), expressions=[element.copy()])
-    return call("list_has_any", call("list_transform", elements, read), exp.Array(expressions=wanted))
 
 
 def _instant_at(document: exp.Expr, pointer: str) -> exp.Expr:

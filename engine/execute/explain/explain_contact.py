@@ -36,11 +36,7 @@ def explain_contact(store: Store, segment_id: str, email: str, *, as_of: datetim
             raise NotYetContactError(email, as_of)
     with moment_of(store, as_of, contact_id=contact_id) as moment:
         trees = [segment.tree for segment in segments]
-        moment.cursor.execute("BEGIN TRANSACTION READ ONLY")  # all that is read is of one state
-        try:
-            values = read_contact_values(moment.cursor, contact_id, trees, moment.catalog(has_zones=False))
-        finally:
-            moment.cursor.execute("ROLLBACK")
+        values = read_contact_values(moment.cursor, contact_id, trees, moment.catalog(has_zones=False))
         found = _found_by_queries(store, segments, contact_id, moment)
     if values is None:
         raise NotYetContactError(email, as_of)

@@ -12,8 +12,9 @@ import duckdb
 from engine.plan import Catalog
 from engine.storage.connection import store_errors
 from engine.storage.history.contacts import rewind_contacts
-from engine.storage.history.later import has_later_changes, read_later_entries
+from engine.storage.history.later import read_later_entries
 from engine.storage.history.owners import rewind_events, rewind_identities
+from engine.storage.history.present import present_of
 from engine.storage.history.subscriptions import rewind_subscriptions
 from engine.storage.instants import stored_instant
 from engine.storage.store import Store
@@ -25,7 +26,8 @@ class Moment:
 
     `exact_since` (UTC; None: the beginning) is from when on that is known exactly. `has_later_changes`: the store knows
     of changes after `as_of`, and they are undone. Every contact that the cursor sees has an id below `capacity`.
-    `lists` says when each list had been deleted; `default_zone` is that of contacts that have none.
+    `lists` says when each list had been deleted; `default_zone` is that of contacts that have none. `has_all_ids` says
+    that every id below `capacity` is a contact; if not, who is there is to be asked.
     """
 
     cursor: duckdb.DuckDBPyConnection
@@ -35,6 +37,7 @@ class Moment:
     lists: Mapping[str, datetime | None]
     default_zone: str
     capacity: int
+    has_all_ids: bool
 
     def catalog(self, *, has_zones: bool = True) -> Catalog:
         """What plans depend on: the lists, and the time zones that contacts have, which only their own days need."""
@@ -57,38 +60,40 @@ def is_exact(as_of: datetime, exact_since: datetime | None) -> bool:
 def moment_of(store: Store, as_of: datetime, *, contact_id: int | None = None) -> Iterator[Moment]:
     """A cursor that sees contacts, subscriptions, identities and the owners of events as they were at `as_of`.
 
+    It sees one state of the store, whatever is written while the block runs; nobody waits for it.
     Where the store knows of nothing later they are the tables themselves, which costs one look at the newest entries.
     Else temporary views of their names stand in front of them, with later changes undone; with `contact_id`, those of
     this contact alone, and of others nothing is to be asked. Raises: StoreError.
     """
+    at, change_count = stored_instant(as_of), store.change_count
     with store_errors(store.path), store.cursor() as cursor:
-        at, tables = stored_instant(as_of), f"{store.database}.main"
-        ((exact_since,),) = cursor.execute("SELECT exact_since FROM workspace").fetchall()
-        is_past = has_later_changes(cursor, at)
-        if is_past or (exact_since is not None and at < exact_since):
-            _rewind(cursor, tables, at, contact_id, is_known=exact_since is None or at >= exact_since)
+        cursor.execute("BEGIN")
+        present = present_of(store, cursor, change_count)
+        is_past = present.has_later_changes(cursor, at)
+        is_known = present.exact_since is None or at >= present.exact_since
+        if is_past or not is_known:
+            _rewind(cursor, f"{store.database}.main", at, contact_id, is_known=is_known)
         yield Moment(
             cursor,
             as_of,
-            None if exact_since is None else exact_since.replace(tzinfo=UTC),
+            None if present.exact_since is None else present.exact_since.replace(tzinfo=UTC),
             is_past,
-            _lists(cursor, at),
+            _lists(cursor, at) if is_past else present.lists,
             store.default_zone,
-            _capacity(cursor, tables),
+            present.capacity,
+            is_known and not is_past and present.contact_count == present.capacity,
         )
 
 
 def _rewind(
     cursor: duckdb.DuckDBPyConnection, tables: str, at: datetime, contact_id: int | None, *, is_known: bool
 ) -> None:
-    """Put the temporary views in front of the tables, all as of one state of the store."""
-    cursor.execute("BEGIN")
+    """Put the temporary views in front of the tables."""
     read_later_entries(cursor, at, contact_id)
     rewind_contacts(cursor, tables, at, is_known=is_known)
     rewind_subscriptions(cursor, tables, at, is_known=is_known)
     rewind_identities(cursor, tables, at)
     rewind_events(cursor, tables, at)
-    cursor.execute("COMMIT")
 
 
 def _lists(cursor: duckdb.DuckDBPyConnection, at: datetime) -> Mapping[str, datetime | None]:
@@ -104,14 +109,3 @@ def _lists(cursor: duckdb.DuckDBPyConnection, at: datetime) -> Mapping[str, date
         [at],
     ).fetchall()
     return {list_id: None if deleted_at is None else deleted_at.replace(tzinfo=UTC) for list_id, deleted_at in rows}
-
-
-def _capacity(cursor: duckdb.DuckDBPyConnection, tables: str) -> int:
-    """One more than the highest id that any row may have: events and subscriptions of later contacts are there, too."""
-    ((capacity,),) = cursor.execute(
-        f"""
-        SELECT 1 + greatest((SELECT coalesce(max(contact_id), -1) FROM {tables}.contacts),
-                            (SELECT coalesce(max(contact_id), -1) FROM retired))
-        """
-    ).fetchall()
-    return int(capacity)

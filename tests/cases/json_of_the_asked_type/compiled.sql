@@ -7,19 +7,7 @@ SELECT
   ) AS condition_1,
   COALESCE(
     COALESCE(
-      LIST_HAS_ANY(
-        LIST_TRANSFORM(
-          TRY_CAST(CASE
-            WHEN NOT JSON_EXTRACT_STRING(c.custom_json_1, '/plan/tags') IS NULL
-            THEN JSON_EXTRACT(c.custom_json_1, '/plan/tags')
-          END AS JSON[]),
-          LAMBDA element : CASE
-            WHEN JSON_TYPE(element, '') = 'VARCHAR'
-            THEN JSON_EXTRACT_STRING(element, '')
-          END
-        ),
-        ['x']
-      ),
+      LIST_CONTAINS(JSON_EXTRACT(JSON_EXTRACT(c.custom_json_1, '/plan/tags'), '$[*]'), TO_JSON('x')),
       FALSE
     ),
     FALSE

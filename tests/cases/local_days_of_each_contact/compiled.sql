@@ -40,7 +40,7 @@ FROM contacts AS c
 JOIN zone_edges AS z
   ON z.zone_id = c.zone_id
 WHERE
-  COALESCE(c.created_at >= z.window_2_start AND c.created_at < z.window_2_end, FALSE);
+  c.created_at >= z.window_2_start AND c.created_at < z.window_2_end;
 
 -- One pass over click_email events from 2026-03-07 13:00:00 before 2026-03-09 04:00:00: one row per contact that has any.
 -- fact_1: number of click_email events in each contact's own days, from 2026-03-07 13:00:00 before 2026-03-09 04:00:00

@@ -7,12 +7,7 @@ FROM timeline AS e
 WHERE
   e.kind = 'open_email'
   AND e.occurred_at <= CAST('2026-06-01 12:00:00' AS TIMESTAMP)
-  AND COALESCE(
-    CASE
-      WHEN JSON_TYPE(e.properties, '/device') = 'VARCHAR'
-      THEN JSON_EXTRACT_STRING(e.properties, '/device')
-    END = 'phone',
-    FALSE
-  );
+  AND JSON_EXTRACT_STRING(e.properties, '/device') = 'phone'
+  AND JSON_TYPE(e.properties, '/device') = 'VARCHAR';
 
 -- properties_of_events = condition_1
