@@ -18,7 +18,7 @@ from engine.definition.walk import queries_of
 from engine.errors import CallerError, InternalError, NotComputedError
 from engine.execute import OnStep
 from engine.execute.analyst import QueryLimits, QueryResult, open_query
-from engine.execute.batch import evaluate_moment
+from engine.execute.batch import at_moment, evaluate_moment
 from engine.execute.contact import ContactCard, contact_card, find_contact, segments_of
 from engine.execute.explain import Explanation, explain_contact
 from engine.execute.forecast import MOST_DAYS, Forecast, OnDay, forecast
@@ -29,7 +29,7 @@ from engine.execute.recompute import Recompute, recompute
 from engine.execute.sql_conditions import Queries, check_queries_of
 from engine.storage import Store, StoreSettings
 from engine.storage.content_hash import content_hash
-from engine.storage.history import is_exact, moment_of
+from engine.storage.history import Moment, is_exact
 from engine.storage.interruption import run_interruptibly
 from engine.storage.segments import (
     AppliedSegment,
@@ -252,17 +252,16 @@ class Workspace(ContactMethods, KeepingMethods):
     def _members_at(self, segment_id: str, as_of: datetime) -> list[pa.RecordBatch]:
         """Who is found by a segment's latest version at an instant."""
 
-        def work() -> list[pa.RecordBatch]:
+        def work(moment: Moment) -> list[pa.RecordBatch]:
             stored = stored_segments(self._store)
             segment = found_segment(stored, segment_id).segment
             others = {name: item.segment for name, item in stored.items()}
-            with moment_of(self._store, as_of) as moment:
-                found = evaluate_moment(moment, [segment], queries=Queries(self._store), others=others)
-                if segment_id in found.failed:
-                    raise NotComputedError(segment_id, found.failed[segment_id])
-                return list(email_batches_of(moment.cursor, found.members[segment_id]))
+            found = evaluate_moment(moment, [segment], queries=Queries(self._store), others=others)
+            if segment_id in found.failed:
+                raise NotComputedError(segment_id, found.failed[segment_id])
+            return list(email_batches_of(moment.cursor, found.members[segment_id]))
 
-        return run_interruptibly(self._store, work)
+        return run_interruptibly(self._store, lambda: at_moment(self._store, as_of, work))
 
     def contact(self, email: str, *, event_count: int = 20) -> ContactCard:
         """A contact's profile, lists, segments and last events. Raises: UnknownContactError."""
@@ -310,18 +309,17 @@ class Workspace(ContactMethods, KeepingMethods):
         others = {name: item.segment for name, item in stored_beside(self._store, read).items()}
         check_queries_of(read, self.fields.in_use)
 
-        def work() -> Preview:
+        def work(moment: Moment) -> Preview:
+            found = evaluate_moment(moment, read, queries=Queries(self._store), others=others, on_step=on_step)
             previews = []
-            with moment_of(self._store, instant) as moment:
-                found = evaluate_moment(moment, read, queries=Queries(self._store), others=others, on_step=on_step)
-                for segment in read:
-                    members = found.members.get(segment.id)
-                    size = 0 if members is None else members.size
-                    sample = () if members is None else some_emails(moment.cursor, members, sample_size)
-                    previews.append(SegmentPreview(segment, size, sample, found.failed.get(segment.id)))
+            for segment in read:
+                members = found.members.get(segment.id)
+                size = 0 if members is None else members.size
+                sample = () if members is None else some_emails(moment.cursor, members, sample_size)
+                previews.append(SegmentPreview(segment, size, sample, found.failed.get(segment.id)))
             return Preview(found.as_of, found.exact_since, found.contact_count, tuple(previews))
 
-        return run_interruptibly(self._store, work)
+        return run_interruptibly(self._store, lambda: at_moment(self._store, instant, work))
 
     def sql_of(self, segments: Segments, *, dialect: str, as_of: Instant = None) -> str:
         """One statement that finds the members of segments on another engine, over tables filled from a snapshot.

@@ -50,6 +50,7 @@ def evaluate(
     others: Mapping[str, Segment] | None = None,
     on_plan: OnPlan | None = None,
     on_step: OnStep | None = None,
+    writers_wait: bool = False,
 ) -> Evaluation:
     """Who is in which segment at `as_of`, with contacts as they were then.
 
@@ -57,11 +58,12 @@ def evaluate(
     scan fail, which is a bug of ours, its conditions are tried one by one: segments that use a broken one are reported
     in `failed`, the others complete; likewise those that use a query of an analyst that fails. `on_step` sees every
     step before it runs. `others` are the segments that these may name, besides each other; `catalog` is that of the
-    store if not given.
+    store if not given. `writers_wait`: the caller has seen to it that nobody writes.
 
     Raises: StoreError when memory or disk do not suffice.
     """
-    with moment_of(store, as_of) as moment:
+
+    def work(moment: Moment) -> Evaluation:
         return evaluate_moment(
             moment,
             segments,
@@ -71,6 +73,25 @@ def evaluate(
             on_plan=on_plan,
             on_step=on_step,
         )
+
+    if writers_wait:
+        with moment_of(store, as_of, writers_wait=True) as moment:
+            return work(moment)
+    return at_moment(store, as_of, work)
+
+
+def at_moment(store: Store, as_of: datetime, work: Callable[[Moment], Result]) -> Result:
+    """What the work makes of one state of the store, as it was at an instant; others may write meanwhile.
+
+    Should a step fail, which is a bug of ours, it is done again while writers wait: there the other steps can go on.
+    """
+    try:
+        with moment_of(store, as_of) as moment:
+            return work(moment)
+    except StepFailedError as error:
+        log.error("%s; once more while writers wait\n%s", error, error.sql)
+    with store.writers_waiting(), moment_of(store, as_of, writers_wait=True) as moment:
+        return work(moment)
 
 
 def evaluate_moment(
@@ -85,7 +106,7 @@ def evaluate_moment(
 ) -> Evaluation:
     """The same for a store as its cursor sees it; who asks can look at the members there.
 
-    `queries` runs those of analysts, if there are any.
+    `queries` runs those of analysts, if there are any. Raises: StepFailedError for a moment that ends with a failure.
     """
     as_of = moment.as_of
     has_zones = any(item.timezone == CONTACT_TIMEZONE for item in (*segments, *(others or {}).values()))
@@ -146,6 +167,8 @@ class _Run:
             try:
                 self._scan(scan)
             except StepFailedError as error:
+                if not self.moment.writers_wait:
+                    raise
                 log.error("%s; its conditions are computed one by one\n%s", error, error.sql)
                 self._one_by_one(scan)
 

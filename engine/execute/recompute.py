@@ -21,7 +21,6 @@ from engine.execute.memberships import (
     replace_memberships,
     write_transitions,
 )
-from engine.execute.publish import published_in_transaction
 from engine.execute.sql_conditions import Queries
 from engine.storage import Store
 from engine.storage.history import is_exact, moment_of
@@ -88,9 +87,9 @@ def _recompute(store: Store, ask_instant: Callable[[], datetime], on_step: OnSte
         as_of = ask_instant()
         started = time.perf_counter()
         segments = stored_segments(store)
-        with moment_of(store, as_of) as moment:
+        with moment_of(store, as_of, writers_wait=True) as moment:
             found = [item.segment for item in segments.values()]
-            queries = Queries(store, published_in_transaction)
+            queries = Queries(store)
             evaluation = evaluate_moment(moment, found, queries=queries, on_step=on_step)
             if moment.has_later_changes:
                 evaluation = of_present_contacts(cursor, evaluation, moment.capacity)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ from engine.errors import (
 from engine.execute.analyst.door import QueryLimits, QueryResult, result_of, started_worker
 from engine.execute.analyst.protocol import Purpose
 from engine.execute.contact_set import ContactSet
-from engine.execute.publish import published_file, published_without_rows
+from engine.execute.publish import published_file, published_in_transaction, published_without_rows
 from engine.storage import Store
 from engine.storage.custom_fields import CustomFieldType
 from engine.storage.history import Moment
@@ -70,10 +70,9 @@ def _refusal(published: Path, query: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Queries:
-    """The queries of analysts over a store. `publish` makes the copy of it that they read."""
+    """The queries of analysts over a store: over a copy of it that is made for them."""
 
     store: Store
-    publish: Callable[[Store], Path] = published_file
 
     def contacts_found(self, query: str, moment: Moment) -> ContactSet:
         """The contacts of whom a query gives the e-mail.
@@ -85,14 +84,14 @@ class Queries:
             at = moment.as_of.isoformat().replace("+00:00", "Z")
             raise QueryFailedError(f"it sees contacts as they are now, and they have changed since {at}; ask as of now")
         found = ContactSet.none(moment.capacity)
-        with self._running(query, moment.as_of) as result:
+        published = published_in_transaction(self.store) if moment.writers_wait else published_file(self.store)
+        with self._running(published, query, moment.as_of) as result:
             for emails in _parts(result.batches()):
                 found |= _look_up(moment.cursor, emails, moment.capacity)
         return found
 
     @contextmanager
-    def _running(self, query: str, as_of: datetime) -> Iterator[QueryResult]:
-        published = self.publish(self.store)
+    def _running(self, published: Path, query: str, as_of: datetime) -> Iterator[QueryResult]:
         worker = started_worker(published, query, LIMITS, purpose=Purpose.CONDITION, as_of=as_of)
         try:
             with self.store.stopping(worker.kill), result_of(worker, LIMITS) as result:

@@ -142,6 +142,12 @@ class Store:
                 _roll_back(cursor)
 
     @contextmanager
+    def writers_waiting(self) -> Iterator[None]:
+        """Nobody else writes while the block runs."""
+        with self._writing:
+            yield
+
+    @contextmanager
     def held_for_reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """The same, while writers wait: other cursors see the same rows."""
         with self._writing, self.reading() as cursor:

@@ -132,7 +132,7 @@ def members_are_those_of_a_recompute(reading: Reading) -> Found:
     for as_of, found_segments in segments_at.items():
         segments = _complete(found_segments)
         try:
-            evaluation = evaluate(reading.store, segments, as_of=as_of)
+            evaluation = evaluate(reading.store, segments, as_of=as_of, writers_wait=True)
             capacity = max([highest + 1, *(members.capacity for members in evaluation.members.values())])
             evaluation = of_present_contacts(reading.cursor, evaluation, capacity)
         except StoreError:

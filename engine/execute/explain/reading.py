@@ -108,10 +108,10 @@ def read_contact_values(
             assert isinstance(node, Filter | TagCondition | IdentityCondition)
             asked[node] = expression
     subjects = tuple(dict.fromkeys(node.subject for node in conditions if isinstance(node, Filter)))
-    row = cursor.execute(contact_sql(tuple(asked.values()), subjects), [contact_id]).fetchone()
-    if row is None:
+    rows = cursor.execute(contact_sql(tuple(asked.values()), subjects), [contact_id]).fetchall()
+    if not rows:
         return None
-    zone_name, tags, *cells = row
+    zone_name, tags, *cells = rows[0]
     values, times = _shown_values(subjects, cells[len(asked) :])
     events, goals = _events(cursor, contact_id, conditions)
     has_lists = any(isinstance(node, ListCondition) for node in conditions)

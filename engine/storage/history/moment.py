@@ -27,7 +27,8 @@ class Moment:
     `exact_since` (UTC; None: the beginning) is from when on that is known exactly. `has_later_changes`: the store knows
     of changes after `as_of`, and they are undone. Every contact that the cursor sees has an id below `capacity`.
     `lists` says when each list had been deleted; `default_zone` is that of contacts that have none. `has_all_ids` says
-    that every id below `capacity` is a contact; if not, who is there is to be asked.
+    that every id below `capacity` is a contact; if not, who is there is to be asked. `writers_wait`:
+    nobody writes, and it does not end with the first statement that fails.
     """
 
     cursor: duckdb.DuckDBPyConnection
@@ -38,6 +39,7 @@ class Moment:
     default_zone: str
     capacity: int
     has_all_ids: bool
+    writers_wait: bool
 
     def catalog(self, *, has_zones: bool = True) -> Catalog:
         """What plans depend on: the lists, and the time zones that contacts have, which only their own days need."""
@@ -57,17 +59,21 @@ def is_exact(as_of: datetime, exact_since: datetime | None) -> bool:
 
 
 @contextmanager
-def moment_of(store: Store, as_of: datetime, *, contact_id: int | None = None) -> Iterator[Moment]:
+def moment_of(
+    store: Store, as_of: datetime, *, contact_id: int | None = None, writers_wait: bool = False
+) -> Iterator[Moment]:
     """A cursor that sees contacts, subscriptions, identities and the owners of events as they were at `as_of`.
 
-    It sees one state of the store, whatever is written while the block runs; nobody waits for it.
+    It sees one state of the store, whatever is written while the block runs: by a transaction, which ends with the
+    first statement that fails; with `writers_wait` without one, because the caller has seen to it that nobody writes.
     Where the store knows of nothing later they are the tables themselves, which costs one look at the newest entries.
     Else temporary views of their names stand in front of them, with later changes undone; with `contact_id`, those of
     this contact alone, and of others nothing is to be asked. Raises: StoreError.
     """
     at, change_count = stored_instant(as_of), store.change_count
     with store_errors(store.path), store.cursor() as cursor:
-        cursor.execute("BEGIN")
+        if not writers_wait:
+            cursor.execute("BEGIN")
         present = present_of(store, cursor, change_count)
         is_past = present.has_later_changes(cursor, at)
         is_known = present.exact_since is None or at >= present.exact_since
@@ -82,6 +88,7 @@ def moment_of(store: Store, as_of: datetime, *, contact_id: int | None = None) -
             store.default_zone,
             present.capacity,
             is_known and not is_past and present.contact_count == present.capacity,
+            writers_wait,
         )
 
 
