@@ -21,7 +21,7 @@ from benchmarks.generated import generated_store
 from benchmarks.language_constructs import Construct, constructs
 from engine.definition import read_segment
 from engine.execute import evaluate
-from engine.execute.contact_set import ContactIds
+from engine.execute.contact_set import ContactIds, ContactSet
 from engine.storage import Store
 from ingest.generator.dataset import DEFAULT_UNTIL_AT
 
@@ -71,14 +71,14 @@ def _measured(store: Store, construct: Construct, repeats: int) -> Row:
     segment = read_segment({"id": "s", "timezone": construct.timezone, "tree": construct.leaf})
     cursor = store.cursor()
 
-    def ours() -> ContactIds:
-        return evaluate(store, [segment], as_of=DEFAULT_UNTIL_AT).members["s"].ids()
+    def ours() -> ContactSet:
+        return evaluate(store, [segment], as_of=DEFAULT_UNTIL_AT).members["s"]
 
     def by_hand() -> ContactIds:
         contact_ids: ContactIds = cursor.sql(construct.sql).to_arrow_table().column(0).to_numpy()
         return contact_ids
 
-    expected, members = np.sort(by_hand()), ours()
+    expected, members = np.sort(by_hand()), ours().ids()
     if not np.array_equal(members, expected):
         raise SystemExit(f"{construct.name}: {len(members)} members, by hand {len(expected)}\n{construct.sql}")
     seconds = [(_seconds(ours), _seconds(by_hand)) for _ in range(repeats)]

@@ -1,11 +1,9 @@
 """The judge is judged: by the cases of an independent source, by rows worked out by hand, and by its own rules."""
 
 import json
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
 from hypothesis import given
 
 from tests.one_contact import contact_condition, one_contact, segment_of
@@ -13,15 +11,12 @@ from tests.reference import members
 from tests.reference_question import Row
 from tests.strategies import same_examples_each_time, world_and_segments
 
-SHARED = Path(os.environ.get("POPULACE_SHARED") or Path(__file__).parents[2] / "shared")
-BASE_CASES = SHARED / "cases" / "base.jsonl"
 EVERYONE = {"ann@x.example", "bob@x.example"}
 
 
-def test_the_judge_finds_the_members_of_all_base_cases() -> None:
-    if not BASE_CASES.is_file():
-        pytest.skip(f"NOT CHECKED against the base cases: {BASE_CASES} is absent; set POPULACE_SHARED to its folder")
-    worlds = [json.loads(line) for line in BASE_CASES.read_text(encoding="utf-8").splitlines()]
+def test_the_judge_finds_the_members_of_all_base_cases(shared: Path) -> None:
+    base_cases = shared / "cases" / "base.jsonl"
+    worlds = [json.loads(line) for line in base_cases.read_text(encoding="utf-8").splitlines()]
     assert len(worlds) == 10
     assert sum(len(world["segments"]) for world in worlds) == 232
     for world in worlds:

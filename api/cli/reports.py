@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from engine.storage.history import is_exact
 from ingest.load import DatasetReport, TableReport
 
 
@@ -37,7 +38,7 @@ def shown_instant(at: datetime) -> str:
 
 def exactness(as_of: datetime, exact_since: datetime | None) -> str:
     """Whether contacts are what was known of them at an instant, in words."""
-    if exact_since is None or as_of >= exact_since:
+    if exact_since is None or is_exact(as_of, exact_since):
         return "exact"
     return f"exact only from {shown_instant(exact_since)} on"
 
@@ -46,7 +47,7 @@ def shown_exactness(as_of: datetime, exact_since: datetime | None) -> dict[str, 
     """The same for programs: `exact_since` is null where everything is exact from the beginning on."""
     return {
         "exact_since": None if exact_since is None else shown_instant(exact_since),
-        "is_exact": exact_since is None or as_of >= exact_since,
+        "is_exact": is_exact(as_of, exact_since),
     }
 
 

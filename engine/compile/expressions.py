@@ -25,8 +25,8 @@ from engine.compile.sql import (
 )
 from engine.compile.zones import ZONE_EDGES
 from engine.definition.fields import CONTACT_FIELDS, FieldType
-from engine.definition.tree import (
-    EVENT_PROPERTIES,
+from engine.definition.tree import EVENT_PROPERTIES
+from engine.definition.value_tests import (
     ArrayHasAnyOf,
     BooleanIsAnyOf,
     Comparison,

@@ -13,7 +13,8 @@ from engine.compile.event_sources import CONTACTS, EVENTS
 from engine.compile.expressions import Columns, condition
 from engine.compile.sql import any_of, column, is_not_null, named, table, text
 from engine.definition.fields import CONTACT_FIELDS, FieldType
-from engine.definition.tree import EVENT_PROPERTIES, Subject
+from engine.definition.tree import EVENT_PROPERTIES
+from engine.definition.value_tests import Subject
 from engine.definition.vocabulary import CUSTOM_EVENT_PREFIX
 from engine.plan.nodes import Expression
 

@@ -7,7 +7,8 @@ import re
 from engine.definition.document import Document, checked_text
 from engine.definition.fields import FieldType
 from engine.definition.filters import FILTER_KEYS, MOST_STEPS, read_field_type, read_filter, read_json_path
-from engine.definition.tree import EVENT_PROPERTIES, AllOf, Node, SelectedEvents, Subject
+from engine.definition.tree import EVENT_PROPERTIES, AllOf, Node, SelectedEvents
+from engine.definition.value_tests import Subject
 from engine.definition.vocabulary import KIND_PATTERN
 from engine.errors import shown
 

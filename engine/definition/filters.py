@@ -30,17 +30,14 @@ from engine.definition.timeframes import (
     not_before,
     within,
 )
-from engine.definition.tree import (
-    AllOf,
+from engine.definition.tree import AllOf, Filter, Node, Not
+from engine.definition.value_tests import (
     AnniversaryIsWithin,
     ArrayHasAnyOf,
     BooleanIsAnyOf,
     Comparison,
     DateIsInAnyOf,
-    Filter,
     IsSet,
-    Node,
-    Not,
     NumberCompares,
     NumberIsAnyOf,
     NumberIsBetween,

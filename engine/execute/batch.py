@@ -157,9 +157,11 @@ class _Run:
     def all_scans(self) -> None:
         """Fill `sets`, and `failed` for conditions that cannot be computed."""
         if self.plan.zone_edges is not None:
-            self._timed(zone_edges_step(self.plan.zone_edges), self.cursor.execute, self._readers_of_local_windows())
+            readers = self._readers_of_those(lambda leaf: any(local_windows_of(leaf)))
+            self._timed(zone_edges_step(self.plan.zone_edges), self.cursor.execute, readers)
         if self.plan.zone_offsets is not None:
-            self._timed(zone_offsets_step(self.plan.zone_offsets), self.cursor.execute, self._readers_of_local_days())
+            readers = self._readers_of_those(lambda leaf: any(fact.has_days_of_contacts for fact in facts_of(leaf)))
+            self._timed(zone_offsets_step(self.plan.zone_offsets), self.cursor.execute, readers)
         for scan in self.plan.scans:
             if isinstance(scan, SqlScan):
                 self._query(scan)
@@ -220,16 +222,9 @@ class _Run:
         """The segments that use one of the conditions."""
         return tuple(dict.fromkeys(name for item in conditions for name in self.readers[item.name]))
 
-    def _readers_of_local_windows(self) -> tuple[str, ...]:
+    def _readers_of_those(self, is_meant: Callable[[Expression], bool]) -> tuple[str, ...]:
         conditions = (item for scan in self.plan.scans for item in scan.conditions)
-        return self._readers_of(item for item in conditions if any(local_windows_of(item.leaf)))
-
-    def _readers_of_local_days(self) -> tuple[str, ...]:
-        conditions = (item for scan in self.plan.scans for item in scan.conditions)
-        facts_of_each = ((item, facts_of(item.leaf)) for item in conditions)
-        return self._readers_of(
-            item for item, facts in facts_of_each if any(fact.has_days_of_contacts for fact in facts)
-        )
+        return self._readers_of(item for item in conditions if is_meant(item.leaf))
 
     def members(self, expression: Expression) -> ContactSet:
         """The contacts for which an expression over sets is true, perhaps with ids that no contact has."""

@@ -14,18 +14,14 @@ from engine.definition.tree import (
     CONTACT_TIMEZONE,
     Aggregate,
     AllOf,
-    AnniversaryIsWithin,
     AnyOf,
-    BooleanIsAnyOf,
     CountCondition,
     CountInEachCondition,
     CountOf,
-    DateIsInAnyOf,
     EventTimeCondition,
     Filter,
     GoalCondition,
     IdentityCondition,
-    IsSet,
     ListCondition,
     Node,
     Not,
@@ -35,11 +31,17 @@ from engine.definition.tree import (
     SelectedEvents,
     SequenceCondition,
     SqlCondition,
-    Subject,
     TagCondition,
+    Which,
+)
+from engine.definition.value_tests import (
+    AnniversaryIsWithin,
+    BooleanIsAnyOf,
+    DateIsInAnyOf,
+    IsSet,
+    Subject,
     TextIsAnyOf,
     TimeIsInAnyOf,
-    Which,
 )
 from engine.plan.anniversaries import remembered_days
 from engine.plan.nodes import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from engine.definition.tree import Comparison
+from engine.definition.value_tests import Comparison
 from engine.plan.nodes import (
     AverageIsWithin,
     Complement,

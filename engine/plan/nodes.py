@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from engine.definition.tree import (
+from engine.definition.value_tests import (
     ArrayHasAnyOf,
     BooleanIsAnyOf,
     Comparison,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from engine.definition.tree import Comparison
+from engine.definition.value_tests import Comparison
 from engine.plan.expressions import replace_leaves
 from engine.plan.nodes import Complement, CountIs, Expression, Fact, LatestIsSince, Measure, MeasureIsWithin
 from engine.plan.windows import Window, just_after

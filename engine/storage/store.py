@@ -236,13 +236,10 @@ class Store:
 
     def catalog(self, *, has_zones: bool = True) -> Catalog:
         """What plans depend on: the lists, and the time zones that contacts have, which only their own days need."""
-        lists = self.rows("SELECT id, deleted_at FROM lists")
-        query = "SELECT zone_id, name FROM zones WHERE zone_id IN (SELECT zone_id FROM contacts)"
-        zones = self.rows(query) if has_zones else []
-        return Catalog(
-            lists={list_id: None if at is None else at.replace(tzinfo=UTC) for list_id, at in lists},
-            zones={0: self.default_zone, **dict(zones)},
-        )
+        with store_errors(self.path), self.cursor() as cursor:
+            rows = cursor.execute("SELECT id, deleted_at FROM lists").fetchall()
+            lists = {list_id: None if at is None else at.replace(tzinfo=UTC) for list_id, at in rows}
+            return Catalog(lists, zones_of_contacts(cursor, self.default_zone) if has_zones else {0: self.default_zone})
 
     def generation(self) -> str:
         """A text that is another one after every change that a reader could see."""
@@ -297,6 +294,12 @@ class Store:
 def begin_generation(cursor: duckdb.DuckDBPyConnection) -> None:
     """Say, within the transaction, that what readers see has changed."""
     cursor.execute("UPDATE workspace SET generation = $1", [uuid.uuid4().hex])
+
+
+def zones_of_contacts(cursor: duckdb.DuckDBPyConnection, default_zone: str) -> dict[int, str]:
+    """The names of the time zones that the contacts of a cursor have, by zone id."""
+    query = "SELECT zone_id, name FROM zones WHERE zone_id IN (SELECT zone_id FROM contacts)"
+    return {0: default_zone, **dict(cursor.execute(query).fetchall())}
 
 
 def _roll_back(cursor: duckdb.DuckDBPyConnection) -> None:

@@ -17,7 +17,7 @@ from ingest import values
 from ingest.values import RefusedValueError
 from ingest.writes.contact_document import Reader
 from ingest.writes.event_document import json_object, read_event_document
-from ingest.writes.events import is_same_json
+from ingest.writes.json_texts import is_same_json
 from ingest.writes.matching import known_contact
 from ingest.writes.write import Outcome
 

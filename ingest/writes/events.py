@@ -18,6 +18,7 @@ from ingest import values
 from ingest.values import RefusedValueError
 from ingest.writes.contact_document import Reader
 from ingest.writes.event_document import json_object, read_event_document
+from ingest.writes.json_texts import is_same_json
 from ingest.writes.matching import known_contact
 from ingest.writes.subscriptions import set_status
 from ingest.writes.write import Outcome
@@ -79,15 +80,6 @@ def _is_same(known: TimelineRow, row: TimelineRow) -> bool:
     if known._replace(properties=None, changes=None) != row._replace(properties=None, changes=None):
         return False
     return is_same_json(known.properties, row.properties)
-
-
-def is_same_json(one: str | None, other: str | None) -> bool:
-    """Whether two JSON texts say the same, in whatever order of keys."""
-    return one == other or _sorted(one) == _sorted(other)
-
-
-def _sorted(text: str | None) -> bytes | None:
-    return None if text is None else orjson.dumps(orjson.loads(text), option=orjson.OPT_SORT_KEYS)
 
 
 def _change_subscriptions(changes: ChangeSet, row: TimelineRow, status: str) -> None:

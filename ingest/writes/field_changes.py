@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from engine.storage.changes import ChangeSet
+from ingest.writes.json_texts import is_same_json
 
 
 class FieldChange(NamedTuple):
@@ -25,7 +26,7 @@ def changed_fields(changes: ChangeSet, contact_id: int, values: Mapping[str, Any
     return [
         FieldChange(name, old, new)
         for (name, new), old in zip(values.items(), old_values, strict=True)
-        if old != new and not (name in json_fields and _is_same_json(old, new))
+        if old != new and not (name in json_fields and is_same_json(old, new))
     ]
 
 
@@ -44,15 +45,6 @@ def changes_text(changes: ChangeSet, fields: Iterable[FieldChange]) -> str:
 def is_json_field(changes: ChangeSet, name: str) -> bool:
     """Whether the column of a field holds JSON text."""
     return name in changes.memory.json_fields
-
-
-def _is_same_json(old: str | None, new: str | None) -> bool:
-    """Whether two JSON texts say the same, in whatever order of keys."""
-    return old is not None and new is not None and _sorted_json(old) == _sorted_json(new)
-
-
-def _sorted_json(text: str) -> bytes:
-    return orjson.dumps(orjson.loads(text), option=orjson.OPT_SORT_KEYS)
 
 
 def _as_fragment(value: str | None) -> Any:

@@ -11,7 +11,6 @@ from engine.definition.points import read_each_of_the_last, read_timeframe
 from engine.definition.tree import (
     Aggregate,
     AllOf,
-    Comparison,
     CountCondition,
     CountInEachCondition,
     CountOf,
@@ -21,6 +20,7 @@ from engine.definition.tree import (
     SelectedEvents,
     Which,
 )
+from engine.definition.value_tests import Comparison
 
 _COUNT_KEYS = ("count_of", "count_operator", "count_value", "count_value_2")
 _AGGREGATE_KEYS = ("property", "operator", "value", "value_2")

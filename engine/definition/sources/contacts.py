@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from engine.definition.document import Document
 from engine.definition.fields import CONTACT_FIELDS, FieldType
 from engine.definition.filters import FILTER_KEYS, read_field_type, read_filter, read_json_path
-from engine.definition.tree import AllOf, Node, Subject
+from engine.definition.tree import AllOf, Node
+from engine.definition.value_tests import Subject
 from engine.errors import UnknownFieldError
 
 

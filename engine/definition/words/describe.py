@@ -8,7 +8,6 @@ from engine.definition.tree import (
     Aggregate,
     AllOf,
     AnyOf,
-    Comparison,
     CountCondition,
     CountInEachCondition,
     CountOf,
@@ -16,7 +15,6 @@ from engine.definition.tree import (
     Filter,
     GoalCondition,
     IdentityCondition,
-    IsSet,
     ListCondition,
     Node,
     Not,
@@ -29,6 +27,7 @@ from engine.definition.tree import (
     TagCondition,
     Which,
 )
+from engine.definition.value_tests import Comparison, IsSet
 from engine.definition.vocabulary import CUSTOM_EVENT_PREFIX
 from engine.definition.words.texts import any_of, counted, number_text, quoted
 from engine.definition.words.timeframes import duration_words, each_words, timeframe_words

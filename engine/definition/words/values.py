@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from engine.definition.fields import FieldType
-from engine.definition.tree import (
+from engine.definition.tree import Filter
+from engine.definition.value_tests import (
     AnniversaryIsWithin,
     ArrayHasAnyOf,
     BooleanIsAnyOf,
     Comparison,
     DateIsInAnyOf,
-    Filter,
     IsSet,
     NumberCompares,
     NumberIsAnyOf,

@@ -13,7 +13,6 @@ from datetime import datetime
 from engine.definition.tree import (
     CONTACT_TIMEZONE,
     Aggregate,
-    BooleanIsAnyOf,
     CountCondition,
     CountInEachCondition,
     CountOf,
@@ -21,16 +20,14 @@ from engine.definition.tree import (
     Filter,
     GoalCondition,
     IdentityCondition,
-    IsSet,
     ListCondition,
     Node,
-    NumberIsAnyOf,
     Segment,
     SelectedEvents,
     TagCondition,
-    TextIsAnyOf,
     Which,
 )
+from engine.definition.value_tests import BooleanIsAnyOf, IsSet, NumberIsAnyOf, TextIsAnyOf
 from engine.definition.vocabulary import CUSTOM_EVENT_PREFIX
 from engine.definition.words.describe import IDENTITIES, event_details, goal_words
 from engine.definition.words.texts import number_text, plain_decimal, quoted

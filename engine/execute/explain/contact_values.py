@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
-from engine.definition.tree import Filter, IdentityCondition, SqlCondition, Subject, TagCondition
+from engine.definition.tree import Filter, IdentityCondition, SqlCondition, TagCondition
+from engine.definition.value_tests import Subject
 
 Path = tuple[str, ...]
 

@@ -10,18 +10,16 @@ from decimal import Decimal
 
 from engine.definition.timeframes import Timeframe
 from engine.definition.tree import (
-    AnniversaryIsWithin,
     CountOf,
-    DateIsInAnyOf,
     Filter,
     IdentityCondition,
     ListCondition,
     Node,
     SqlCondition,
     TagCondition,
-    TimeIsInAnyOf,
     Which,
 )
+from engine.definition.value_tests import AnniversaryIsWithin, DateIsInAnyOf, TimeIsInAnyOf
 from engine.definition.vocabulary import GOAL_VALUE_DECIMALS
 from engine.definition.words.describe import range_words
 from engine.definition.words.texts import counted, number_text, plain_decimal, quoted

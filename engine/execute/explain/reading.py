@@ -23,11 +23,9 @@ from engine.compile.one_contact import (
 from engine.definition.tree import (
     Aggregate,
     AllOf,
-    AnniversaryIsWithin,
     AnyOf,
     CountCondition,
     CountInEachCondition,
-    DateIsInAnyOf,
     EventTimeCondition,
     Filter,
     GoalCondition,
@@ -38,10 +36,9 @@ from engine.definition.tree import (
     PropertyCondition,
     SelectedEvents,
     SequenceCondition,
-    Subject,
     TagCondition,
-    TimeIsInAnyOf,
 )
+from engine.definition.value_tests import AnniversaryIsWithin, DateIsInAnyOf, Subject, TimeIsInAnyOf
 from engine.definition.vocabulary import CUSTOM_EVENT_PREFIX
 from engine.definition.walk import walk
 from engine.execute.explain.contact_values import ContactValues, Event, Settled

@@ -8,7 +8,8 @@ from datetime import date, datetime, timedelta
 from heapq import merge
 from typing import Protocol
 
-from engine.definition.tree import AnniversaryIsWithin, DateIsInAnyOf, Filter, TimeIsInAnyOf
+from engine.definition.tree import Filter
+from engine.definition.value_tests import AnniversaryIsWithin, DateIsInAnyOf, TimeIsInAnyOf
 from engine.plan.anniversaries import FIRST_YEAR, anniversaries_of, is_remembered
 from engine.plan.turns import date_edge_turns, day_of_instant, edge_turns, turns_of_days
 from engine.plan.windows import lies_in, midnight_of, place, place_dates

@@ -17,7 +17,7 @@ from engine.storage.history.owners import rewind_events, rewind_identities
 from engine.storage.history.present import present_of
 from engine.storage.history.subscriptions import rewind_subscriptions
 from engine.storage.instants import stored_instant
-from engine.storage.store import Store
+from engine.storage.store import Store, zones_of_contacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,8 @@ class Moment:
 
     def catalog(self, *, has_zones: bool = True) -> Catalog:
         """What plans depend on: the lists, and the time zones that contacts have, which only their own days need."""
-        query = "SELECT zone_id, name FROM zones WHERE zone_id IN (SELECT zone_id FROM contacts)"
-        zones = self.cursor.execute(query).fetchall() if has_zones else []
-        return Catalog(self.lists, {0: self.default_zone, **dict(zones)})
+        zones = zones_of_contacts(self.cursor, self.default_zone) if has_zones else {0: self.default_zone}
+        return Catalog(self.lists, zones)
 
     @property
     def is_exact(self) -> bool:
