@@ -54,6 +54,7 @@ from ingest.keeping_methods import KeepingMethods
 from ingest.lists import Lists
 from ingest.load import OnTable
 from ingest.tags import Tags
+from ingest.transition_methods import TransitionMethods
 from ingest.writer import Clock, Writer, utc_now
 from ingest.writes.contact_document import read_contact
 from ingest.writes.upsert import Upsert
@@ -107,7 +108,7 @@ class Preview:
         return is_exact(self.as_of, self.exact_since)
 
 
-class Workspace(ContactMethods, KeepingMethods):
+class Workspace(ContactMethods, TransitionMethods, KeepingMethods):
     """An open workspace. Close it, or use it in `with`.
 
     It is held by this process alone while it is open, unless it was opened to be read only. `clock` says when what is
@@ -229,7 +230,7 @@ class Workspace(ContactMethods, KeepingMethods):
         `as_of` is an RFC 3339 text or an aware datetime; now if not given. Raises: CallerError, StoreError.
         """
         instant = None if as_of is None else as_instant(as_of)
-        return recompute(self._store, as_of=lambda: instant or as_instant(None), on_step=on_step)
+        return recompute(self._store, as_of=lambda: instant or self._clock(), clock=self._clock, on_step=on_step)
 
     def members(self, segment_id: str, *, as_of: Instant = None) -> pl.DataFrame:
         """The members of a segment as last computed, or those that it has at an instant, of which nothing is kept.

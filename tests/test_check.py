@@ -140,6 +140,8 @@ DAMAGES: list[tuple[str, str, str]] = [
     ("DELETE FROM transitions WHERE first_sequence = 1", "transitions are numbered", "where 1 should"),
     ("UPDATE transitions SET entered_count = 3 WHERE first_sequence = 1", "transitions are numbered", "other sizes"),
     ("INSERT INTO transitions FROM transitions WHERE first_sequence = 1", "transitions are numbered", "comes where"),
+    ("UPDATE transitions SET cause = 'luck' WHERE first_sequence = 1", "transitions are numbered", "cause luck"),
+    ("UPDATE transitions SET recorded_at = NULL WHERE first_sequence = 1", "transitions are numbered", "or never"),
     (
         f"UPDATE transitions SET entered_members = {packed(1, 2)} WHERE segment_id = 'americans'",
         "replayed transitions are the members",

@@ -12,8 +12,9 @@ import pytest
 
 import populace
 from engine.errors import SuppressedContactError, UnknownContactError
-from engine.execute.memberships import read_differences, stored_memberships
+from engine.execute.memberships import stored_memberships
 from engine.execute.publish import published_file, remove_published
+from engine.execute.transitions import read_differences
 from ingest.workspace import Workspace
 from ingest.writes.write import Outcome
 from tests.definitions import field, segment

@@ -3,61 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import populace
 from engine.storage.history import moment_of
-from engine.storage.workspace_folder import opened_workspace
-from ingest.workspace import Preview, Workspace
-from tests.definitions import Json, branch, events, field, goal, on_list, segment, tagged
+from tests.clocked_shop import Shop, shop
+from tests.definitions import branch, events, field, goal, on_list, segment, tagged
 from tests.engine_under_test import write_dataset
 from tests.test_cli import populace as command
 
+__all__ = ["shop"]
+
 ADA, BO, CY = "ada@x.example", "bo@x.example", "cy@x.example"
-START = datetime(2026, 3, 1, 10, tzinfo=UTC)
 GERMANS = field("country", "equals", "DE")
 OTHERS = field("country", "not_equals", "DE")
-
-
-class Shop(Workspace):
-    """A workspace whose clock goes on by an hour when it is told to."""
-
-    at = START
-
-    def later(self) -> datetime:
-        """The next hour."""
-        self.at += timedelta(hours=1)
-        return self.at
-
-    def found(self, tree: Json, as_of: datetime) -> Preview:
-        read = populace.read_segment(segment(tree), fields=self.fields.of_definitions)
-        return self.preview([read], as_of=as_of)
-
-    def who(self, tree: Json, as_of: datetime) -> list[str]:
-        return list(self.found(tree, as_of).segments[0].sample)
-
-    def take(self, folder: Path, **tables: Any) -> None:
-        """Import a dataset."""
-        folder.mkdir()
-        write_dataset(tables, folder)
-        self.import_dataset(folder)
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
-    populace.init(tmp_path / "shop").close()
-    with ExitStack() as stack:
-        store = stack.enter_context(opened_workspace(tmp_path / "shop"))
-        shop: Shop
-        shop = Shop(tmp_path / "shop", store, stack.pop_all(), clock=lambda: shop.at)
-        with shop:
-            yield shop
 
 
 def test_a_contact_is_there_from_when_it_was_taken_in_and_before_that_in_no_negation(shop: Shop) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -84,13 +84,44 @@ def test_any_imports_leave_the_rows_of_the_model_and_again_nothing_new(datasets:
             folder.mkdir()
             write_dataset(dataset, folder)
             model.take(dataset)
-            import_dataset(store, open_dataset(folder), clock=lambda: NOW)
+            before = _rows_by_contact(store)
+            _forget_touched(store)
+            now = NOW + timedelta(seconds=number)
+            import_dataset(store, open_dataset(folder), clock=lambda now=now: now)  # type: ignore[misc]
             assert _rows_of(store) == _rows_of_model(model)
+            after = _rows_by_contact(store)
+            different = {item for item in before | after if before.get(item) != after.get(item)}
+            assert different <= {contact_id for (contact_id,) in store.rows("SELECT contact_id FROM touched")}
             generation = store.generation()
-            assert not import_dataset(store, open_dataset(folder), clock=lambda: NOW).has_changes
+            _forget_touched(store)
+            assert not import_dataset(store, open_dataset(folder), clock=lambda: NOW + timedelta(days=1)).has_changes
             assert store.generation() == generation
+            assert store.rows("FROM touched") == []
         assert _rows_of(store) == _rows_of_model(model)
         _check_books(store)
+
+
+def _rows_by_contact(store: Store) -> dict[int, Counter[tuple[Any, ...]]]:
+    """Everything that a definition can see of each contact."""
+    alive = "deleted_at, superseded_at"
+    queries = (
+        "SELECT contact_id, 'contact', * EXCLUDE (contact_id) FROM contacts",
+        "SELECT contact_id, identity FROM identities",
+        "SELECT s.contact_id, 'list', s.list_id, s.status, l.deleted_at FROM subscriptions AS s "
+        "JOIN lists AS l ON l.id = s.list_id",
+        "SELECT contact_id, kind, occurred_at, template_id, entity_id, properties FROM timeline",
+        f"SELECT contact_id, event_name, external_id, occurred_at, goal_type, goal_value, {alive} FROM custom_events",
+    )
+    found: dict[int, Counter[tuple[Any, ...]]] = {}
+    for query in queries:
+        for contact_id, *row in store.rows(query):
+            found.setdefault(contact_id, Counter())[_plain(tuple(row))] += 1
+    return found
+
+
+def _forget_touched(store: Store) -> None:
+    with store.transaction() as cursor:
+        cursor.execute("DELETE FROM touched")
 
 
 def _rows_of(store: Store) -> dict[str, Counter[tuple[Any, ...]]]:

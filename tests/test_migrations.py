@@ -145,10 +145,41 @@ SECOND: Rows = {
     ],
 }
 
-COLUMNS_OF_USERS = {2: ("ALTER TABLE contacts ADD COLUMN plan VARCHAR",)}
+THIRD: Rows = {
+    **SECOND,
+    "workspace": [{**SECOND["workspace"][0], "schema_version": 3, "exact_since": AT}],
+    "retired": [{"contact_id": 3, "merged_into": 2, "retired_at": AT, "last_row": '{"email": "di@x.example"}'}],
+    "earlier_identities": [{"sequence": 3, "identity": "email:di@x.example", "owner_id": 3, "until_at": AT}],
+    "earlier_lists": [{"sequence": 3, "list_id": "news", "deleted_at": None, "until_at": AT}],
+    "transitions": [
+        *SECOND["transitions"],
+        {
+            "first_sequence": 3,
+            "segment_id": "americans",
+            "version": 1,
+            "as_of": datetime(2026, 4, 1),
+            "left_count": 1,
+            "entered_count": 0,
+            "left_members": ContactSet.of_ids(np.array([2], np.int32), 3).packed(),
+            "entered_members": ContactSet.none(3).packed(),
+        },
+        {
+            "first_sequence": 4,
+            "segment_id": "americans",
+            "version": 1,
+            "as_of": AT,
+            "left_count": 0,
+            "entered_count": 1,
+            "left_members": ContactSet.none(3).packed(),
+            "entered_members": ContactSet.of_ids(np.array([2], np.int32), 3).packed(),
+        },
+    ],
+}
+
+COLUMNS_OF_USERS = dict.fromkeys((2, 3), ("ALTER TABLE contacts ADD COLUMN plan VARCHAR",))
 """The columns of the fields that users defined in those rows."""
 
-ROWS_OF_VERSION: dict[int, Rows] = {1: FIRST, 2: SECOND}
+ROWS_OF_VERSION: dict[int, Rows] = {1: FIRST, 2: SECOND, 3: THIRD}
 """Rows in all tables of each version; whoever adds a migration adds the rows of the version before it."""
 
 
@@ -224,6 +255,19 @@ def test_what_the_third_version_knows_of_earlier_begins_with_it(tmp_path: Path) 
     populace.init(tmp_path / "new").close()
     with populace.open(tmp_path / "new") as workspace:
         assert all_rows(workspace)["workspace"][0]["exact_since"] is None
+
+
+def test_what_the_fourth_version_tells_of_older_transitions(tmp_path: Path) -> None:
+    as_of_version(tmp_path / "w", 3, THIRD)
+    with populace.open(tmp_path / "w") as workspace:
+        rows = workspace.transitions().select("sequence", "email", "change", "cause", "recorded_at").rows()
+    at = AT.replace(tzinfo=UTC)
+    assert rows == [
+        (1, "ada@x.example", "entered", "first_run", at),
+        (2, "cy@x.example", "entered", "first_run", at),
+        (3, "cy@x.example", "left", None, at),
+        (4, "cy@x.example", "entered", None, at),
+    ]
 
 
 def test_a_migrated_workspace_has_the_schema_of_a_new_one(tmp_path: Path) -> None:

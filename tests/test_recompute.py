@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import populace
 from engine.compile import Step, scan_step
-from engine.execute.memberships import Difference, read_differences
+from engine.execute.transitions import Difference, read_differences
 from engine.plan import Plan
 from engine.plan.scans import Scan
 from ingest.workspace import Workspace
@@ -75,6 +75,9 @@ def check_transitions(workspace: Workspace) -> None:
         assert first == sequence
         assert left + entered > 0
         sequence += left + entered
+    told = workspace.transitions()
+    assert told["sequence"].to_list() == list(range(1, sequence))
+    assert workspace.transitions(after=sequence // 2).rows() == told.rows()[sequence // 2 :]
 
 
 def test_members_enter_and_leave_with_time(workspace: Workspace) -> None:

@@ -32,6 +32,7 @@ from api.cli.snapshot import restore, snapshot
 from api.cli.sql import sql
 from api.cli.sql_of import sql_of
 from api.cli.tags import tags
+from api.cli.transitions import transitions
 
 app = typer.Typer(
     name="populace",
@@ -79,6 +80,7 @@ app.add_typer(lists, name="lists", rich_help_panel=_WORKSPACE)
 app.add_typer(tags, name="tags", rich_help_panel=_WORKSPACE)
 app.command(rich_help_panel=_WORKSPACE)(recompute)
 app.command(rich_help_panel=_WORKSPACE)(members)
+app.command(rich_help_panel=_WORKSPACE)(transitions)
 app.command(rich_help_panel=_WORKSPACE)(contact)
 app.command(rich_help_panel=_WORKSPACE)(explain)
 app.command(rich_help_panel=_WORKSPACE)(forecast)

@@ -101,6 +101,45 @@ def show(workspace: WorkspaceFolder, segment: SegmentId, as_json: AsJson = False
 
 
 @segments.command()
+def history(workspace: WorkspaceFolder, segment: SegmentId, as_json: AsJson = False) -> None:
+    """Show how the size of a segment developed, and why: a line for each time and cause that changed its members.
+
+    Who they were: `populace transitions --segment`.
+
+    Example: populace segments history shop vip
+    """
+    with Workspace.open(workspace, read_only=True) as opened:
+        changes = opened.size_history(segment)
+    if as_json:
+        print_json(
+            [
+                {
+                    "recorded_at": shown_instant(item.recorded_at),
+                    "as_of": shown_instant(item.as_of),
+                    "version": item.version,
+                    "cause": item.cause,
+                    "entered": item.entered,
+                    "left": item.left,
+                    "size": item.size,
+                }
+                for item in changes
+            ]
+        )
+        return
+    table = Table()
+    for heading in ("recorded at", "as of", "version", "cause", "entered", "left", "size"):
+        table.add_column(heading, justify="right" if heading in ("version", "entered", "left", "size") else "left")
+    for item in changes:
+        counts = (f"{number:,}" for number in (item.entered, item.left, item.size))
+        instants = (shown_instant(item.recorded_at), shown_instant(item.as_of))
+        table.add_row(*instants, str(item.version), item.cause or "unknown", *counts)
+    if changes:
+        print_table(table)
+    else:
+        out.print("nobody entered yet; members are computed by: populace recompute")
+
+
+@segments.command()
 def lint(
     definitions: Annotated[Path, typer.Argument(help="JSON file with an array of segments, or a folder of them.")],
     workspace: Annotated[

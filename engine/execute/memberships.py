@@ -1,4 +1,4 @@
-"""Memberships as the store keeps them: one bitmap per segment, and every change as a transition."""
+"""Memberships as the store keeps them: one bitmap per segment."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from engine.execute.contact_set import ContactSet
+from engine.execute.transitions import Cause, Difference, write_transitions
 from engine.storage import Store
 from engine.storage.connection import store_errors
 from engine.storage.instants import stored_instant
@@ -28,22 +29,6 @@ class Membership:
     as_of: datetime | None
     members: ContactSet
     failure: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Who left and who entered a segment, seen by one computation."""
-
-    segment_id: str
-    version: int
-    as_of: datetime
-    left: ContactSet
-    entered: ContactSet
-
-    @property
-    def size(self) -> int:
-        """How many transitions it is."""
-        return self.left.size + self.entered.size
 
 
 def stored_memberships(store: Store) -> dict[str, Membership]:
@@ -90,39 +75,6 @@ def move_memberships(cursor: duckdb.DuckDBPyConnection, segment_ids: Collection[
         cursor.execute("UPDATE memberships SET as_of = $1 WHERE segment_id IN (SELECT unnest($2))", row)
 
 
-def write_transitions(cursor: duckdb.DuckDBPyConnection, differences: Collection[Difference]) -> None:
-    """Write down who left and entered, with the next sequence numbers, within the caller's transaction."""
-    query = "SELECT coalesce(max(first_sequence + left_count + entered_count), 1) FROM transitions"
-    ((sequence,),) = cursor.execute(query).fetchall()
-    first_sequences = []
-    for item in differences:
-        first_sequences.append(sequence)
-        sequence += item.size
-    rows = pa.table(
-        {
-            "first_sequence": pa.array(first_sequences, pa.int64()),
-            "segment_id": pa.array([item.segment_id for item in differences], pa.string()),
-            "version": pa.array([item.version for item in differences], pa.int32()),
-            "as_of": pa.array([stored_instant(item.as_of) for item in differences], pa.timestamp("us")),
-            "left_count": pa.array([item.left.size for item in differences], pa.int32()),
-            "entered_count": pa.array([item.entered.size for item in differences], pa.int32()),
-            "left_members": pa.array([item.left.packed() for item in differences], pa.binary()),
-            "entered_members": pa.array([item.entered.packed() for item in differences], pa.binary()),
-        }
-    )
-    _insert(cursor, "transitions", rows)
-
-
-def read_differences(cursor: duckdb.DuckDBPyConnection) -> list[Difference]:
-    """All transitions, in order of sequence."""
-    names = "segment_id, version, as_of, left_members, entered_members"
-    rows = cursor.execute(f"SELECT {names} FROM transitions ORDER BY first_sequence").fetchall()
-    return [
-        Difference(segment_id, version, as_of.replace(tzinfo=UTC), *map(ContactSet.unpacked, (left, entered)))
-        for segment_id, version, as_of, left, entered in rows
-    ]
-
-
 def forget_segment(cursor: duckdb.DuckDBPyConnection, segment_id: str, *, version: int, as_of: datetime) -> None:
     """Let everybody leave a segment that is deleted, within the caller's transaction."""
     membership = read_memberships(cursor).get(segment_id)
@@ -130,7 +82,8 @@ def forget_segment(cursor: duckdb.DuckDBPyConnection, segment_id: str, *, versio
         members = membership.members
         nobody = ContactSet.none(members.capacity)
         if members.size:
-            write_transitions(cursor, [Difference(segment_id, version, as_of, left=members, entered=nobody)])
+            left = Difference(segment_id, version, as_of, members, nobody, Cause.DEFINITION)
+            write_transitions(cursor, [left], recorded_at=as_of)
         _delete(cursor, [segment_id])
 
 
@@ -143,9 +96,10 @@ def leave_all_segments(cursor: duckdb.DuckDBPyConnection, contact_id: int, *, as
         gone = ContactSet.of_ids(np.array([contact_id], np.int32), capacity)
         memberships.append(replace(item, members=item.members - gone))
         if item.version is not None:
-            differences.append(Difference(item.segment_id, item.version, as_of, gone, ContactSet.none(capacity)))
+            nobody = ContactSet.none(capacity)
+            differences.append(Difference(item.segment_id, item.version, as_of, gone, nobody, Cause.DELETE))
     if left:
-        write_transitions(cursor, differences)
+        write_transitions(cursor, differences, recorded_at=as_of)
         replace_memberships(cursor, memberships)
 
 

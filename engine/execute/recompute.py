@@ -11,17 +11,17 @@ import duckdb
 
 from engine.definition import Segment
 from engine.execute.batch import OnStep, evaluate_moment, everyone
+from engine.execute.causes import Causes
 from engine.execute.contact_set import ContactSet
 from engine.execute.evaluation import Evaluation
 from engine.execute.memberships import (
-    Difference,
     Membership,
     move_memberships,
     read_memberships,
     replace_memberships,
-    write_transitions,
 )
 from engine.execute.sql_conditions import Queries
+from engine.execute.transitions import write_transitions
 from engine.storage import Store
 from engine.storage.history import is_exact, moment_of
 from engine.storage.history.later import touch_changed_later
@@ -71,17 +71,21 @@ class Recompute:
         return {item.segment.id: item.failure for item in self.segments if item.failure is not None}
 
 
-def recompute(store: Store, *, as_of: Callable[[], datetime], on_step: OnStep | None = None) -> Recompute:
+def recompute(
+    store: Store, *, as_of: Callable[[], datetime], clock: Callable[[], datetime], on_step: OnStep | None = None
+) -> Recompute:
     """Compute all segments of a store at one instant, and keep who is in and who entered and left, in one transaction.
 
-    `as_of` is asked once nobody else writes. Of an instant that has passed, contacts are as they were then; members are
-    those of them that are still there. Raises: StoreError when memory or disk do not suffice, KeyboardInterrupt: then
-    everything is as before.
+    `as_of` is asked once nobody else writes, `clock` when the differences are written down. Of an instant that has
+    passed, contacts are as they were then; members are those of them that are still there. Raises: StoreError when
+    memory or disk do not suffice, KeyboardInterrupt: then everything is as before.
     """
-    return run_interruptibly(store, lambda: _recompute(store, as_of, on_step))
+    return run_interruptibly(store, lambda: _recompute(store, as_of, clock, on_step))
 
 
-def _recompute(store: Store, ask_instant: Callable[[], datetime], on_step: OnStep | None) -> Recompute:
+def _recompute(
+    store: Store, ask_instant: Callable[[], datetime], clock: Callable[[], datetime], on_step: OnStep | None
+) -> Recompute:
     # The transaction is open from the start, so that nobody writes between reading and keeping.
     with store.transaction() as cursor:
         as_of = ask_instant()
@@ -95,11 +99,15 @@ def _recompute(store: Store, ask_instant: Callable[[], datetime], on_step: OnSte
                 evaluation = of_present_contacts(cursor, evaluation, moment.capacity)
         evaluated = time.perf_counter()
         before = read_memberships(cursor)
-        changes = [_change(item, before.get(name), evaluation) for name, item in segments.items()]
-        differences = [change for _, change in changes if change is not None and change.size]
-        if differences:
-            write_transitions(cursor, differences)
-        after = {membership.segment_id: membership for membership, _ in changes}
+        after = {name: _computed(item, before.get(name), evaluation) for name, item in segments.items()}
+        causes = Causes.of(cursor, segments, before)
+        differences = [
+            difference
+            for name, membership in after.items()
+            if membership.failure is None
+            for difference in causes.differences(before.get(name), membership)
+        ]
+        write_transitions(cursor, differences, recorded_at=clock())
         same = [name for name in after if name in before and _is_same(before[name], after[name])]
         changed = [after[name] for name in after if name not in same]
         if changed:
@@ -114,9 +122,16 @@ def _recompute(store: Store, ask_instant: Callable[[], datetime], on_step: OnSte
             begin_generation(cursor)
     store.membership_change_count += 1
     seconds = evaluation.segment_seconds
-    changed_by = {item.segment_id: item for item in differences}
     results = tuple(
-        _result(item, after[name], changed_by.get(name), seconds.get(name, 0.0)) for name, item in segments.items()
+        SegmentResult(
+            segment=item.segment,
+            size=after[name].members.size,
+            entered=sum(change.entered.size for change in differences if change.segment_id == name),
+            left=sum(change.left.size for change in differences if change.segment_id == name),
+            seconds=seconds.get(name, 0.0),
+            failure=after[name].failure,
+        )
+        for name, item in segments.items()
     )
     finished = time.perf_counter()
     return Recompute(
@@ -137,22 +152,16 @@ def of_present_contacts(cursor: duckdb.DuckDBPyConnection, evaluation: Evaluatio
     )
 
 
-def _change(
-    stored: StoredSegment, before: Membership | None, evaluation: Evaluation
-) -> tuple[Membership, Difference | None]:
-    """The membership of a segment after the evaluation, and what is different; a segment that failed stays."""
+def _computed(stored: StoredSegment, before: Membership | None, evaluation: Evaluation) -> Membership:
+    """The membership of a segment after the evaluation; a segment that failed keeps the one of before."""
     segment_id = stored.segment.id
     if segment_id in evaluation.failed:
         old = before or Membership(segment_id, None, None, ContactSet.none(0), None)
-        failure = evaluation.failed[segment_id]
-        return Membership(segment_id, old.version, old.as_of, old.members, failure), None
+        return replace(old, failure=evaluation.failed[segment_id])
     members = evaluation.members[segment_id]
-    old_members = before.members if before is not None else ContactSet.none(0)
-    capacity = max(members.capacity, old_members.capacity)
-    members, old_members = members.widened(capacity), old_members.widened(capacity)
-    left, entered = old_members - members, members - old_members
-    membership = Membership(segment_id, stored.version, evaluation.as_of, members, None)
-    return membership, Difference(segment_id, stored.version, evaluation.as_of, left, entered)
+    if before is not None:
+        members = members.widened(before.members.capacity)
+    return Membership(segment_id, stored.version, evaluation.as_of, members, None)
 
 
 def _is_same(before: Membership, after: Membership) -> bool:
@@ -161,17 +170,4 @@ def _is_same(before: Membership, after: Membership) -> bool:
         before.version == after.version
         and before.failure == after.failure
         and before.members.bits.tobytes() == after.members.bits.tobytes()
-    )
-
-
-def _result(
-    stored: StoredSegment, membership: Membership, difference: Difference | None, seconds: float
-) -> SegmentResult:
-    return SegmentResult(
-        segment=stored.segment,
-        size=membership.members.size,
-        entered=difference.entered.size if difference else 0,
-        left=difference.left.size if difference else 0,
-        seconds=seconds,
-        failure=membership.failure,
     )

@@ -70,16 +70,23 @@ def journal_identities(cursor: duckdb.DuckDBPyConnection, owners: str, at: datet
 
 
 def journal_lists(cursor: duckdb.DuckDBPyConnection, at: datetime) -> None:
-    """Keep when known lists in `arriving_lists` had been deleted until now, where that is another instant."""
-    cursor.execute(
-        """
-        INSERT INTO earlier_lists
-        SELECT (SELECT coalesce(max(sequence), 0) + 1 FROM timeline), old.id, old.deleted_at, $1
+    """Keep when known lists in `arriving_lists` had been deleted until now, where that is another instant.
+
+    Who is on them is touched.
+    """
+    changed = """
         FROM arriving_lists AS r JOIN lists AS old USING (id)
         WHERE NOT r.is_new AND r.deleted_at IS DISTINCT FROM old.deleted_at
+    """
+    cursor.execute(
+        f"""
+        INSERT INTO earlier_lists
+        SELECT (SELECT coalesce(max(sequence), 0) + 1 FROM timeline), old.id, old.deleted_at, $1 {changed}
         """,
         [stored_instant(at)],
     )
+    query = f"SELECT contact_id FROM subscriptions WHERE list_id IN (SELECT old.id {changed})"
+    cursor.execute(f"INSERT INTO touched {query}")
 
 
 def _insert(cursor: duckdb.DuckDBPyConnection, rows: str, at: datetime) -> None:

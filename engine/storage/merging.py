@@ -12,6 +12,14 @@ from engine.definition.fields import CONTACT_FIELDS, JSON_FIELDS
 from engine.storage.arriving_identities import drop_identities, insert_identities
 from engine.storage.custom_fields import CustomFieldType, add_column, stored_fields
 from engine.storage.import_journal import journal_contacts, journal_lists, journal_subscriptions
+from engine.storage.import_touched import (
+    begin_touching,
+    end_touching,
+    touch,
+    touch_arriving,
+    touch_counted_twice,
+    touch_versions,
+)
 from engine.storage.instants import stored_instant
 from engine.storage.loading import GIVEN, drop_events_counted_twice
 from engine.storage.store import Store, begin_generation
@@ -139,6 +147,7 @@ def merge(
         drop_suppressed(store, arrived)
         _drop_known_custom_events(store, arrived)
         _number_contacts(cursor, source)
+        last_sequence = begin_touching(cursor)
         for table, rows in (
             (_contacts(cursor, custom_fields), _arrived_contacts(source)),
             (_LISTS, f"SELECT * FROM {source}.lists"),
@@ -154,15 +163,17 @@ def merge(
                 cursor, table, rows, columns.get(table.name, ()), json_fields, ingested_at
             )
         merged["timeline"] = _plus(merged["timeline"], _add_events_without_id(cursor, source, ingested_at))
+        touch_counted_twice(cursor)
         merged["timeline"] = _plus(merged["timeline"], MergedRows(changed=drop_events_counted_twice(cursor)))
         insert_identities(cursor, ingested_at)
+        touch_versions(cursor)
         _supersede(cursor)
         if merged["contacts"].new or merged["subscriptions"].new:
             # Files do not say what was before.
             cursor.execute("UPDATE workspace SET exact_since = $1", [stored_instant(ingested_at)])
         if any(rows.new or rows.changed for rows in merged.values()):
             begin_generation(cursor)
-            cursor.execute("INSERT INTO touched SELECT DISTINCT contact_id FROM numbers")
+        end_touching(cursor, last_sequence, ingested_at)
         for table_name in ("numbers", *(f"arriving_{name}" for name in merged)):
             cursor.execute(f"DROP TABLE {table_name}")
     return merged
@@ -262,7 +273,10 @@ def _merge_table(
         superseded_at = ["superseded_at"] if table is _CUSTOM_EVENTS else []
         sequence = ["sequence"] if table.numbered else []
         names = ", ".join((key, values, *superseded_at, *sequence))
-        return MergedRows(new=_insert(cursor, table, names, f"SELECT {names} FROM ({rows})", ingested_at))
+        new = _insert(cursor, table, names, f"SELECT {names} FROM ({rows})", ingested_at)
+        if table is not _LISTS:
+            touch(cursor, f"FROM {table.name}")
+        return MergedRows(new)
     same_key = " AND ".join(f"old.{name} = r.{name}" for name in table.key)
     is_new = f"old.{table.key[0]} IS NULL"
     gives = {name: _gives(table, name, given_columns) for name in table.values}
@@ -290,6 +304,8 @@ def _merge_table(
     if changed and table is _SUBSCRIPTIONS:
         journal_subscriptions(cursor, ingested_at)
         _date_statuses(cursor, ingested_at)
+    if table is not _LISTS:
+        touch_arriving(cursor, table.name, same_key)
     if changed:
         cursor.execute(
             f"DELETE FROM {table.name} AS old USING arriving_{table.name} AS r WHERE {same_key} AND NOT r.is_new"

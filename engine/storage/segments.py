@@ -52,6 +52,21 @@ def stored_segments(store: Store) -> dict[str, StoredSegment]:
         return _stored(cursor)
 
 
+def versions_of(cursor: duckdb.DuckDBPyConnection, versions: Mapping[str, int]) -> dict[str, Segment]:
+    """The segments of these ids as they were in these versions; those that had no definition are left out."""
+    rows = cursor.execute(
+        """
+        SELECT definition FROM segments SEMI JOIN (SELECT unnest($1::VARCHAR[]) AS id, unnest($2::INTEGER[]) AS version)
+            USING (id, version)
+        WHERE definition IS NOT NULL
+        """,
+        [list(versions), list(versions.values())],
+    ).fetchall()
+    fields = _all_fields(cursor)
+    read = (read_segment(json.loads(definition), fields=fields) for (definition,) in rows)
+    return {segment.id: segment for segment in read}
+
+
 def stored_with_named(cursor: duckdb.DuckDBPyConnection, segment_id: str) -> list[Segment]:
     """A segment and all that it names, directly or not, each after those that it names: it is the last one.
 
@@ -71,6 +86,13 @@ def stored_with_named(cursor: duckdb.DuckDBPyConnection, segment_id: str) -> lis
         found |= read
         missing = {named.segment_id for segment in read.values() for named in references_of(segment)} - {*found}
     return with_referenced([found[segment_id]], found)
+
+
+def check_was_applied(store: Store, segment_id: str) -> None:
+    """Raises: UnknownSegmentError for a segment that never was; one that was deleted is known."""
+    with store_errors(store.path), store.cursor() as cursor:
+        if segment_id not in _latest_versions(cursor):
+            raise UnknownSegmentError(segment_id, known=_stored(cursor))
 
 
 def found_segment(segments: dict[str, StoredSegment], segment_id: str) -> StoredSegment:

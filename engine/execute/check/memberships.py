@@ -16,6 +16,7 @@ from engine.execute.batch import evaluate
 from engine.execute.check.found import Found, Reading
 from engine.execute.contact_set import ContactSet
 from engine.execute.recompute import of_present_contacts
+from engine.execute.transitions import Cause
 from engine.storage.custom_fields import CustomFieldType, definition_fields
 
 
@@ -41,19 +42,28 @@ def segment_versions_are_unique(reading: Reading) -> Found:
 
 
 def transitions_are_numbered(reading: Reading) -> Found:
-    """Transitions are numbered from 1 on without gaps, and say as many contacts as their bitmaps hold."""
+    """Transitions are numbered from 1 on without gaps, and say as many contacts as their bitmaps hold.
+
+    Each was written down at or after the one before it, for a cause that there is.
+    """
     violations = []
     sequence = 1
     query = """
-        SELECT first_sequence, segment_id, left_count, entered_count, left_members, entered_members
+        SELECT first_sequence, segment_id, left_count, entered_count, cause,
+            recorded_at IS NULL OR recorded_at < lag(recorded_at) OVER (ORDER BY first_sequence),
+            left_members, entered_members
         FROM transitions ORDER BY first_sequence
     """
-    for first, segment_id, left, entered, *packed in reading.cursor.execute(query).fetchall():
+    for first, segment_id, left, entered, cause, is_misdated, *packed in reading.cursor.execute(query).fetchall():
         if first != sequence:
             violations.append(f"transition {first} of {segment_id} comes where {sequence} should")
         sets = [_unpacked(members) for members in packed]
         if [None if members is None else members.size for members in sets] != [left, entered]:
             violations.append(f"transition {first} of {segment_id} has bitmaps of other sizes than it says")
+        if cause is not None and cause not in list(Cause):
+            violations.append(f"transition {first} of {segment_id} has the unknown cause {cause}")
+        if is_misdated:
+            violations.append(f"transition {first} of {segment_id} was recorded before the one before it, or never")
         if left + entered == 0:
             violations.append(f"transition {first} of {segment_id} changes nothing")
         sequence = first + left + entered

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import duckdb
 
-from engine.storage.migrations import v001_first_tables, v002_writes, v003_history
+from engine.storage.migrations import v001_first_tables, v002_writes, v003_history, v004_transitions
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     v001_first_tables.STATEMENTS,
     v002_writes.STATEMENTS,
     v003_history.STATEMENTS,
+    v004_transitions.STATEMENTS,
 )
 """The statements of each migration; the first one makes version 1."""
 

@@ -1,0 +1,116 @@
+"""Why members are others than before: what was written, a definition, or nothing but time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import duckdb
+
+from engine.definition import Segment
+from engine.definition.references import references_of
+from engine.definition.walk import queries_of
+from engine.execute.contact_set import ContactSet
+from engine.execute.memberships import Membership
+from engine.execute.transitions import Cause, Difference
+from engine.storage.segments import StoredSegment, versions_of
+
+
+@dataclass(frozen=True, slots=True)
+class Causes:
+    """What happened since memberships were computed.
+
+    `touched` are contacts of whom something was written, `merged` those who are another contact now. `redefined` are
+    segments that mean something else, or name one that does; `asking_sql` those that have a query of an analyst, or
+    name one that does: there the data of anybody can let somebody enter or leave.
+    """
+
+    touched: ContactSet
+    merged: ContactSet
+    redefined: frozenset[str]
+    asking_sql: frozenset[str]
+
+    @classmethod
+    def of(
+        cls,
+        cursor: duckdb.DuckDBPyConnection,
+        segments: Mapping[str, StoredSegment],
+        before: Mapping[str, Membership],
+    ) -> Causes:
+        """The causes, within the transaction that computes the segments anew."""
+        computed = {
+            name: before[name].version
+            for name, item in segments.items()
+            if name in before and before[name].version not in (None, item.version)
+        }
+        old = versions_of(cursor, {name: version for name, version in computed.items() if version is not None})
+        redefined = {name for name in computed if not _means_the_same(old.get(name), segments[name].segment)}
+        latest = {name: item.segment for name, item in segments.items()}
+        asking = {name for name, segment in latest.items() if queries_of(segment.tree)}
+        return cls(
+            touched=_contacts(cursor, "SELECT DISTINCT contact_id FROM touched WHERE contact_id >= 0"),
+            merged=_contacts(cursor, "SELECT contact_id FROM retired WHERE merged_into IS NOT NULL"),
+            redefined=_with_referrers(redefined, latest),
+            asking_sql=_with_referrers(asking, latest),
+        )
+
+    def differences(self, before: Membership | None, after: Membership) -> Iterator[Difference]:
+        """Who left and who entered a segment that was computed, for each cause that there is."""
+        assert after.version is not None
+        assert after.as_of is not None
+        old = ContactSet.none(0) if before is None else before.members
+        capacity = max(old.capacity, after.members.capacity)
+        old, new = old.widened(capacity), after.members.widened(capacity)
+        nobody = ContactSet.none(capacity)
+        rest = Difference(after.segment_id, after.version, after.as_of, old - new, new - old, None)
+        if not rest.size:
+            return
+        if before is None or before.version is None:
+            yield replace(rest, cause=Cause.FIRST_RUN)
+            return
+        merged = rest.left & _within(self.merged, capacity)
+        if merged.size:
+            yield replace(rest, left=merged, entered=nobody, cause=Cause.MERGE)
+            rest = replace(rest, left=rest.left - merged)
+        if after.segment_id in self.redefined:
+            parts = [(Cause.DEFINITION, ContactSet.all(capacity))]
+        elif after.segment_id in self.asking_sql and self.touched.size:
+            parts = [(Cause.DATA, ContactSet.all(capacity))]
+        else:
+            touched = _within(self.touched, capacity)
+            parts = [(Cause.DATA, touched), (Cause.TIME, ~touched)]
+        for cause, contacts in parts:
+            part = replace(rest, left=rest.left & contacts, entered=rest.entered & contacts, cause=cause)
+            if part.size:
+                yield part
+
+
+def _means_the_same(old: Segment | None, new: Segment) -> bool:
+    """Whether two versions of a segment are the same but for their name and colour."""
+    return old is not None and (old.tree, old.timezone) == (new.tree, new.timezone)
+
+
+def _with_referrers(names: set[str], segments: Mapping[str, Segment]) -> frozenset[str]:
+    """The segments of these names, and all that name them, directly or not."""
+    found = set(names)
+    while True:
+        more = {
+            name
+            for name, segment in segments.items()
+            if name not in found and any(named.segment_id in found for named in references_of(segment))
+        }
+        if not more:
+            return frozenset(found)
+        found |= more
+
+
+def _contacts(cursor: duckdb.DuckDBPyConnection, query: str) -> ContactSet:
+    contact_ids = cursor.sql(query).to_arrow_table().column(0).to_numpy()
+    return ContactSet.of_ids(contact_ids, 1 + int(contact_ids.max(initial=-1)))
+
+
+def _within(contacts: ContactSet, capacity: int) -> ContactSet:
+    """The contacts with ids below the capacity."""
+    if contacts.capacity <= capacity:
+        return contacts.widened(capacity)
+    return ContactSet.of_ids(contacts.ids()[contacts.ids() < capacity], capacity)
