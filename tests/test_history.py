@@ -277,7 +277,7 @@ def test_the_command_line_says_how_well_the_past_is_known(shop: Shop, tmp_path: 
     assert since is not None
     shown = since.isoformat().replace("+00:00", "Z")
     done = command("recompute", folder, "--as-of", at)
-    assert f"1 segments over 1 contacts (exact only from {shown} on): computed" in done.stdout
+    assert f"1 segment over 1 contact (exact only from {shown} on): computed" in done.stdout
     done = command("preview", folder, definitions, "--as-of", at, "--json")
     found = json.loads(done.stdout)
     assert (found["is_exact"], found["exact_since"]) == (False, shown)

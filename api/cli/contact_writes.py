@@ -18,6 +18,7 @@ from api.cli.console import EXIT_CALLERS_FAULT, StoppedHalfwayError, err, finish
 from api.cli.entry import STOPS
 from api.cli.item_lines import Item, read_items
 from api.cli.options import AsJson, WorkspaceFolder
+from engine.definition.words.texts import counted
 from engine.storage.whole_file import replaced_file
 from ingest.workspace import Workspace
 from ingest.writes.write import Outcome, Written
@@ -146,7 +147,9 @@ class _Report:
             print_json({"lines": total, "outcomes": counts})
             return
         said = ", ".join(f"{count:,} {outcome}" for outcome, count in counts.items())
-        out.print(f"[bold]{escape(str(workspace))}[/]: {total:,} lines: {said or 'nothing to do'}", soft_wrap=True)
+        out.print(
+            f"[bold]{escape(str(workspace))}[/]: {counted(total, 'line')}: {said or 'nothing to do'}", soft_wrap=True
+        )
 
 
 def _said(problem: str, name: str, position: int) -> str:

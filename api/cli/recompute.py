@@ -18,6 +18,7 @@ from api.cli.options import (
 )
 from api.cli.progress import RunProgress
 from api.cli.reports import exactness, share_of, shown_exactness, shown_instant
+from engine.definition.words.texts import counted
 from engine.execute.recompute import Recompute
 from ingest.workspace import Workspace
 
@@ -66,7 +67,7 @@ def print_recompute(result: Recompute) -> None:
     else:
         out.print("no segments yet; apply some with: populace segments apply")
     out.print(
-        f"{len(result.segments):,} segments over {result.contact_count:,} contacts "
+        f"{counted(len(result.segments), 'segment')} over {counted(result.contact_count, 'contact')} "
         f"({exactness(result.as_of, result.exact_since)}): "
         f"computed in {result.evaluate_seconds:.2f} s, stored in {result.store_seconds:.2f} s",
         soft_wrap=True,

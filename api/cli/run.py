@@ -26,6 +26,7 @@ from api.cli.options import (
 from api.cli.progress import RunProgress
 from api.cli.reports import report_lines, row_counts, shown_instant
 from engine.compile import Step, memberships_in_words
+from engine.definition.words.texts import counted
 from engine.errors import OutputError
 from engine.execute.export import MEMBER_FORMATS, MEMBER_SCHEMA, format_of, writer_of
 from engine.plan import Plan
@@ -135,7 +136,7 @@ def print_result(result: BatchResult) -> None:
         table.add_row(escape(segment.id), f"{size:,}", share, f"{seconds[segment.id] * 1000:,.0f} ms")
     print_table(table)
     out.print(
-        f"{len(result.segments):,} segments over {contact_count:,} contacts: "
+        f"{counted(len(result.segments), 'segment')} over {counted(contact_count, 'contact')}: "
         f"loaded in {result.load_seconds:.2f} s, computed in {result.evaluate_seconds:.2f} s"
     )
     for segment_id, reason in result.evaluation.failed.items():
