@@ -227,3 +227,21 @@ def _empty_store() -> Path:
     path = Path(mkdtemp()) / "store.duckdb"
     Store.create(path, StoreSettings(threads=1)).close()
     return path
+
+
+def test_the_events_of_a_contact_lie_together_on_disk(tmp_path: Path) -> None:
+    rows = [
+        {"email": f"c{number % 3}@x.example", "kind": "open_email", "occurred_at": f"2026-05-{number + 1:02}T00:00:00Z"}
+        for number in range(9)
+    ]
+    contacts = [{"email": f"c{number}@x.example"} for number in range(3)]
+    with populace.init(tmp_path / "w") as workspace:
+        for part, ids in (("first", "abcdefghi"), ("second", "jklmnopqr")):
+            (tmp_path / part).mkdir()
+            timeline = [{**row, "id": event_id} for row, event_id in zip(rows, ids, strict=True)]
+            write_dataset(
+                {"contacts": [{"email": f"c{n}@x.example"} for n in range(3)], "timeline": timeline}, tmp_path / part
+            )
+            workspace.import_dataset(tmp_path / part)
+        found = [number for (number,) in workspace._store.rows("SELECT contact_id FROM timeline ORDER BY rowid")]
+        assert found == [*sorted(found[:9]), *sorted(found[9:])]
