@@ -239,9 +239,7 @@ def test_the_events_of_a_contact_lie_together_on_disk(tmp_path: Path) -> None:
         for part, ids in (("first", "abcdefghi"), ("second", "jklmnopqr")):
             (tmp_path / part).mkdir()
             timeline = [{**row, "id": event_id} for row, event_id in zip(rows, ids, strict=True)]
-            write_dataset(
-                {"contacts": [{"email": f"c{n}@x.example"} for n in range(3)], "timeline": timeline}, tmp_path / part
-            )
+            write_dataset({"contacts": contacts, "timeline": timeline}, tmp_path / part)
             workspace.import_dataset(tmp_path / part)
         found = [number for (number,) in workspace._store.rows("SELECT contact_id FROM timeline ORDER BY rowid")]
         assert found == [*sorted(found[:9]), *sorted(found[9:])]
