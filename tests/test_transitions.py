@@ -144,9 +144,11 @@ def test_a_query_of_an_analyst_sees_the_data_of_all(shop: Shop) -> None:
 
 def test_reading_on_from_any_place_gives_the_rest_once(shop: Shop) -> None:
     fill(shop, AMERICANS, segment(branch("not", field("country", "equals", "US")), "others"))
-    shop.upsert({"email": CY, "country": "US"})
+    apply(shop, segment(field("country", "not_equals", "US"), "americans"))
+    shop.upsert({"email": "di@x.example", "country": "FR"})
     shop.recompute()
     whole = shop.transitions()
+    assert whole.filter(segment_id="americans")["change"].to_list() == ["entered"] * 2 + ["left"] * 2 + ["entered"] * 2
     assert whole["sequence"].to_list() == list(range(1, whole.height + 1))
     for after in range(whole.height + 2):
         assert shop.transitions(after=after).rows() == whole.rows()[after:]
