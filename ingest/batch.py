@@ -20,6 +20,7 @@ from engine.storage.interruption import run_interruptibly
 from engine.storage.loading import TimelineOrder
 from engine.storage.scratch_folder import scratch_folder
 from ingest.dataset import Dataset
+from ingest.frames import frame_of
 from ingest.load import DatasetReport, OnTable, load_dataset
 
 
@@ -44,9 +45,7 @@ class BatchResult:
         Raises: KeyError for a segment that was not computed.
         """
         emails = self._emails_of(segment_id)
-        frame = pl.from_arrow(pa.table({"email": emails}))
-        assert isinstance(frame, pl.DataFrame)
-        return frame
+        return frame_of(pa.table({"email": emails}))
 
     def member_batches(self) -> Iterator[pa.RecordBatch]:
         """All memberships. Rows: (segment_id, email), sorted. Columns: those of MEMBER_SCHEMA."""

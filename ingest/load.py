@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from engine.storage import Store
+from engine.storage.known_rows import add_known_contacts, add_known_lists
 from engine.storage.loading import (
     LoadedRows,
     TimelineOrder,
@@ -19,7 +20,7 @@ from engine.storage.loading import (
     load_timeline,
     order_timeline,
 )
-from engine.storage.merging import add_known_contacts, add_known_lists, prepare_arrivals
+from engine.storage.merging import prepare_arrivals
 from engine.storage.suppressed import drop_suppressed
 from ingest.dataset import Dataset
 

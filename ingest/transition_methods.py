@@ -19,6 +19,7 @@ from engine.execute.transitions import (
 from engine.storage import Store
 from engine.storage.segments import check_was_applied
 from ingest.arguments import Instant, as_instant
+from ingest.frames import frame_of
 
 
 class TransitionMethods:
@@ -33,9 +34,7 @@ class TransitionMethods:
         change, cause, as_of, recorded_at: see docs/transitions.md. Raises: UnknownSegmentError.
         """
         batches = self.transition_batches(after=after, segment_ids=segment_ids)
-        frame = pl.from_arrow(pa.Table.from_batches(batches, schema=TRANSITION_SCHEMA))
-        assert isinstance(frame, pl.DataFrame)
-        return frame
+        return frame_of(pa.Table.from_batches(batches, schema=TRANSITION_SCHEMA))
 
     def transition_batches(
         self, *, after: int = 0, segment_ids: Sequence[str] | None = None
@@ -62,9 +61,7 @@ class TransitionMethods:
         Raises: UnknownSegmentError.
         """
         batches = self.member_batches_recorded(segment_id, at)
-        frame = pl.from_arrow(pa.Table.from_batches(batches, schema=EMAIL_SCHEMA))
-        assert isinstance(frame, pl.DataFrame)
-        return frame
+        return frame_of(pa.Table.from_batches(batches, schema=EMAIL_SCHEMA))
 
     def member_batches_recorded(self, segment_id: str, at: Instant) -> Iterator[pa.RecordBatch]:
         """The same in batches. Raises: UnknownSegmentError."""

@@ -49,6 +49,7 @@ from ingest.dataset.column_types.email import contact_email
 from ingest.elsewhere import members_sql
 from ingest.events import Events
 from ingest.fields import Fields
+from ingest.frames import frame_of
 from ingest.importing import ImportReport, import_dataset
 from ingest.keeping_methods import KeepingMethods
 from ingest.lists import Lists
@@ -237,9 +238,7 @@ class Workspace(ContactMethods, TransitionMethods, KeepingMethods):
 
         Rows: one per member, sorted. Columns: email. Raises: UnknownSegmentError, NotComputedError.
         """
-        frame = pl.from_arrow(pa.Table.from_batches(self.member_batches(segment_id, as_of=as_of), schema=EMAIL_SCHEMA))
-        assert isinstance(frame, pl.DataFrame)
-        return frame
+        return frame_of(pa.Table.from_batches(self.member_batches(segment_id, as_of=as_of), schema=EMAIL_SCHEMA))
 
     def member_batches(self, segment_id: str, *, as_of: Instant = None) -> Iterator[pa.RecordBatch]:
         """The same in batches. Raises: UnknownSegmentError, NotComputedError."""
@@ -357,9 +356,7 @@ class Workspace(ContactMethods, TransitionMethods, KeepingMethods):
         """
         with self.query(sql, timeout_seconds=timeout_seconds, memory_bytes=memory_bytes) as result:
             table = pa.Table.from_batches(result.batches(), schema=result.schema)
-        frame = pl.from_arrow(table)
-        assert isinstance(frame, pl.DataFrame)
-        return frame
+        return frame_of(table)
 
     def content_hash(self) -> str:
         """A hash of all contacts, events, lists and subscriptions, whatever order and files they came in.

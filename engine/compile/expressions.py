@@ -40,6 +40,7 @@ from engine.definition.value_tests import (
     TextEndsWithAnyOf,
     TextIsAnyOf,
     TextStartsWithAnyOf,
+    TextTest,
 )
 from engine.errors import InvalidPlanError
 from engine.plan.nodes import (
@@ -75,8 +76,6 @@ _COMPARISONS: Mapping[Comparison, type[exp.Binary]] = {
     Comparison.LESS: exp.LT,
     Comparison.AT_MOST: exp.LTE,
 }
-
-_TextTest = TextIsAnyOf | TextContainsAnyOf | TextStartsWithAnyOf | TextEndsWithAnyOf | TextCompares
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,14 +187,12 @@ def value_test(subject: Subject, test: PlacedTest, columns: Columns) -> exp.Expr
     match test:
         case IsSet():
             return is_not_null(value)
-        case TextIsAnyOf() | TextContainsAnyOf() | TextStartsWithAnyOf() | TextEndsWithAnyOf() | TextCompares() if (
-            subject.is_json
-        ):
+        case TextIsAnyOf() | TextContainsAnyOf() | TextStartsWithAnyOf() | TextEndsWithAnyOf() | TextCompares():
+            if not subject.is_json:
+                return or_false(_text_test(value, test, columns))
             return or_false(
                 columns.dialect.json_text_test(document, subject.path, lambda value: _text_test(value, test, columns))
             )
-        case TextIsAnyOf() | TextContainsAnyOf() | TextStartsWithAnyOf() | TextEndsWithAnyOf() | TextCompares():
-            return or_false(_text_test(value, test, columns))
         case NumberIsAnyOf():
             return or_false(is_any_of(value, [double(item) for item in test.numbers]))
         case NumberCompares():
@@ -221,7 +218,7 @@ def value_test(subject: Subject, test: PlacedTest, columns: Columns) -> exp.Expr
             assert_never(test)
 
 
-def _text_test(value: exp.Expr, test: _TextTest, columns: Columns) -> exp.Expr:
+def _text_test(value: exp.Expr, test: TextTest, columns: Columns) -> exp.Expr:
     """Whether a text passes a test; NULL where there is no text."""
     match test:
         case TextIsAnyOf():

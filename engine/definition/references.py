@@ -46,6 +46,16 @@ def with_referenced(segments: Iterable[Segment], others: Mapping[str, Segment]) 
     return list(ordered.values())
 
 
+def with_referrers(segment_ids: Iterable[str], segments: Iterable[Segment]) -> frozenset[str]:
+    """The ids, and those of all segments that name one of them, directly or not."""
+    every, found = list(segments), set[str]()
+    more = set(segment_ids)
+    while more:
+        found |= more
+        more = {name for known in more for name in referrers(known, every)} - found
+    return frozenset(found)
+
+
 def referrers(segment_id: str, segments: Iterable[Segment]) -> list[str]:
     """The ids of the segments that name one."""
     return [

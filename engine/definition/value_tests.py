@@ -139,19 +139,9 @@ class ArrayHasAnyOf:
     numbers: tuple[float, ...]
 
 
-Test = (
-    IsSet
-    | TextIsAnyOf
-    | TextContainsAnyOf
-    | TextStartsWithAnyOf
-    | TextEndsWithAnyOf
-    | TextCompares
-    | NumberIsAnyOf
-    | NumberCompares
-    | NumberIsBetween
-    | TimeIsInAnyOf
-    | DateIsInAnyOf
-    | AnniversaryIsWithin
-    | BooleanIsAnyOf
-    | ArrayHasAnyOf
-)
+TextTest = TextIsAnyOf | TextContainsAnyOf | TextStartsWithAnyOf | TextEndsWithAnyOf | TextCompares
+
+TimelessTest = IsSet | TextTest | NumberIsAnyOf | NumberCompares | NumberIsBetween | BooleanIsAnyOf | ArrayHasAnyOf
+"""What time alone does not change."""
+
+Test = TimelessTest | TimeIsInAnyOf | DateIsInAnyOf | AnniversaryIsWithin

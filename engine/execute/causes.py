@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import duckdb
 
 from engine.definition import Segment
-from engine.definition.references import references_of
+from engine.definition.references import with_referrers
 from engine.definition.walk import queries_of
 from engine.execute.contact_set import ContactSet
 from engine.execute.memberships import Membership
@@ -50,8 +50,8 @@ class Causes:
         return cls(
             touched=_contacts(cursor, "SELECT DISTINCT contact_id FROM touched WHERE contact_id >= 0"),
             merged=_contacts(cursor, "SELECT contact_id FROM retired WHERE merged_into IS NOT NULL"),
-            redefined=_with_referrers(redefined, latest),
-            asking_sql=_with_referrers(asking, latest),
+            redefined=with_referrers(redefined, latest.values()),
+            asking_sql=with_referrers(asking, latest.values()),
         )
 
     def differences(self, before: Membership | None, after: Membership) -> Iterator[Difference]:
@@ -88,20 +88,6 @@ class Causes:
 def _means_the_same(old: Segment | None, new: Segment) -> bool:
     """Whether two versions of a segment are the same but for their name and colour."""
     return old is not None and (old.tree, old.timezone) == (new.tree, new.timezone)
-
-
-def _with_referrers(names: set[str], segments: Mapping[str, Segment]) -> frozenset[str]:
-    """The segments of these names, and all that name them, directly or not."""
-    found = set(names)
-    while True:
-        more = {
-            name
-            for name, segment in segments.items()
-            if name not in found and any(named.segment_id in found for named in references_of(segment))
-        }
-        if not more:
-            return frozenset(found)
-        found |= more
 
 
 def _contacts(cursor: duckdb.DuckDBPyConnection, query: str) -> ContactSet:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -122,12 +123,16 @@ def _recompute(
             begin_generation(cursor)
     store.membership_change_count += 1
     seconds = evaluation.segment_seconds
+    entered, left = Counter[str](), Counter[str]()
+    for change in differences:
+        entered[change.segment_id] += change.entered.size
+        left[change.segment_id] += change.left.size
     results = tuple(
         SegmentResult(
             segment=item.segment,
             size=after[name].members.size,
-            entered=sum(change.entered.size for change in differences if change.segment_id == name),
-            left=sum(change.left.size for change in differences if change.segment_id == name),
+            entered=entered[name],
+            left=left[name],
             seconds=seconds.get(name, 0.0),
             failure=after[name].failure,
         )

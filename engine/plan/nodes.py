@@ -7,21 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from engine.definition.value_tests import (
-    ArrayHasAnyOf,
-    BooleanIsAnyOf,
-    Comparison,
-    IsSet,
-    NumberCompares,
-    NumberIsAnyOf,
-    NumberIsBetween,
-    Subject,
-    TextCompares,
-    TextContainsAnyOf,
-    TextEndsWithAnyOf,
-    TextIsAnyOf,
-    TextStartsWithAnyOf,
-)
+from engine.definition.value_tests import Comparison, Subject, TimelessTest
 from engine.errors import InvalidPlanError
 from engine.plan.windows import AnyWindow
 
@@ -35,20 +21,7 @@ class IsInWindows:
     windows: tuple[AnyWindow, ...]
 
 
-PlacedTest = (
-    IsSet
-    | TextIsAnyOf
-    | TextContainsAnyOf
-    | TextStartsWithAnyOf
-    | TextEndsWithAnyOf
-    | TextCompares
-    | NumberIsAnyOf
-    | NumberCompares
-    | NumberIsBetween
-    | IsInWindows
-    | BooleanIsAnyOf
-    | ArrayHasAnyOf
-)
+PlacedTest = TimelessTest | IsInWindows
 
 
 @dataclass(frozen=True, slots=True)

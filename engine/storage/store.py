@@ -237,9 +237,8 @@ class Store:
     def catalog(self, *, has_zones: bool = True) -> Catalog:
         """What plans depend on: the lists, and the time zones that contacts have, which only their own days need."""
         with store_errors(self.path), self.cursor() as cursor:
-            rows = cursor.execute("SELECT id, deleted_at FROM lists").fetchall()
-            lists = {list_id: None if at is None else at.replace(tzinfo=UTC) for list_id, at in rows}
-            return Catalog(lists, zones_of_contacts(cursor, self.default_zone) if has_zones else {0: self.default_zone})
+            zones = zones_of_contacts(cursor, self.default_zone) if has_zones else {0: self.default_zone}
+            return Catalog(lists_of(cursor), zones)
 
     def generation(self) -> str:
         """A text that is another one after every change that a reader could see."""
@@ -294,6 +293,12 @@ class Store:
 def begin_generation(cursor: duckdb.DuckDBPyConnection) -> None:
     """Say, within the transaction, that what readers see has changed."""
     cursor.execute("UPDATE workspace SET generation = $1", [uuid.uuid4().hex])
+
+
+def lists_of(cursor: duckdb.DuckDBPyConnection) -> dict[str, datetime | None]:
+    """All lists, with the instant (UTC) at which each was deleted."""
+    rows = cursor.execute("SELECT id, deleted_at FROM lists").fetchall()
+    return {list_id: None if at is None else at.replace(tzinfo=UTC) for list_id, at in rows}
 
 
 def zones_of_contacts(cursor: duckdb.DuckDBPyConnection, default_zone: str) -> dict[int, str]:

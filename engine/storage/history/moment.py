@@ -27,8 +27,8 @@ class Moment:
     `exact_since` (UTC; None: the beginning) is from when on that is known exactly. `has_later_changes`: the store knows
     of changes after `as_of`, and they are undone. Every contact that the cursor sees has an id below `capacity`.
     `lists` says when each list had been deleted; `default_zone` is that of contacts that have none. `has_all_ids` says
-    that every id below `capacity` is a contact; if not, who is there is to be asked. `writers_wait`:
-    nobody writes, and it does not end with the first statement that fails.
+    that every id below `capacity` is a contact; if not, who is there is to be asked. `writers_wait`: nobody writes, and
+    it does not end with the first statement that fails.
     """
 
     cursor: duckdb.DuckDBPyConnection

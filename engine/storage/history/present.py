@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from weakref import WeakKeyDictionary
 
 import duckdb
 
 from engine.storage.history.later import has_later_changes
-from engine.storage.store import Store
+from engine.storage.store import Store, lists_of
 
 
 @dataclass(slots=True)
 class Present:
     """A store as it is: `exact_since` (naive, UTC) as stored, and when (UTC) each list was deleted.
 
-    All contacts, and all that ever were, have ids below `capacity`;
-    `contact_count` of them are there.
+    All contacts, and all that ever were, have ids below `capacity`; `contact_count` of them are there.
     """
 
     exact_since: datetime | None
@@ -52,15 +51,13 @@ def present_of(store: Store, cursor: duckdb.DuckDBPyConnection, change_count: in
     known = _remembered.get(store)
     if known is not None and known[0] == key:
         return known[1]
-    present = _read(cursor, f"{store.database}.main", exact_since)
+    present = _read(cursor, exact_since)
     _remembered[store] = (key, present)
     return present
 
 
-def _read(cursor: duckdb.DuckDBPyConnection, tables: str, exact_since: datetime | None) -> Present:
-    query = f"SELECT count(*), max(contact_id), (SELECT max(contact_id) FROM retired) FROM {tables}.contacts"
+def _read(cursor: duckdb.DuckDBPyConnection, exact_since: datetime | None) -> Present:
+    query = "SELECT count(*), max(contact_id), (SELECT max(contact_id) FROM retired) FROM contacts"
     ((contact_count, *highest),) = cursor.execute(query).fetchall()
-    rows = cursor.execute("SELECT id, deleted_at FROM lists").fetchall()
     capacity = 1 + max((number for number in highest if number is not None), default=-1)
-    lists = {list_id: None if at is None else at.replace(tzinfo=UTC) for list_id, at in rows}
-    return Present(exact_since, lists, contact_count, capacity)
+    return Present(exact_since, lists_of(cursor), contact_count, capacity)
