@@ -176,10 +176,19 @@ THIRD: Rows = {
     ],
 }
 
-COLUMNS_OF_USERS = dict.fromkeys((2, 3), ("ALTER TABLE contacts ADD COLUMN plan VARCHAR",))
+FOURTH: Rows = {
+    **THIRD,
+    "workspace": [{**THIRD["workspace"][0], "schema_version": 4}],
+    "transitions": [
+        {**row, "cause": cause, "recorded_at": AT}
+        for row, cause in zip(THIRD["transitions"], ("first_run", "time", "data"), strict=True)
+    ],
+}
+
+COLUMNS_OF_USERS = dict.fromkeys((2, 3, 4), ("ALTER TABLE contacts ADD COLUMN plan VARCHAR",))
 """The columns of the fields that users defined in those rows."""
 
-ROWS_OF_VERSION: dict[int, Rows] = {1: FIRST, 2: SECOND, 3: THIRD}
+ROWS_OF_VERSION: dict[int, Rows] = {1: FIRST, 2: SECOND, 3: THIRD, 4: FOURTH}
 """Rows in all tables of each version; whoever adds a migration adds the rows of the version before it."""
 
 

@@ -70,6 +70,17 @@ class ContactSet:
         """Whether a contact is in it."""
         return contact_id < self.capacity and bool(self.bits[contact_id >> 3] >> (7 - (contact_id & 7)) & 1)
 
+    def flags_of(self, contact_ids: ContactIds) -> npt.NDArray[np.bool_]:
+        """Shape: that of the ids; whether each of these contacts is in it."""
+        flags: npt.NDArray[np.bool_] = (self.bits[contact_ids >> 3] >> (7 - (contact_ids & 7)) & 1).astype(np.bool_)
+        return flags
+
+    def toggled(self, contact_ids: ContactIds) -> ContactSet:
+        """The set with those of these contacts, each named once, that were not in it, and without those that were."""
+        bits = self.bits.copy()
+        np.bitwise_xor.at(bits, contact_ids >> 3, (1 << (7 - (contact_ids & 7))).astype(np.uint8))
+        return ContactSet(bits, self.capacity)
+
     @property
     def size(self) -> int:
         """How many contacts are in it."""

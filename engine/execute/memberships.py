@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -11,10 +12,12 @@ import numpy as np
 import pyarrow as pa
 
 from engine.execute.contact_set import ContactSet
-from engine.execute.transitions import Cause, Difference, write_transitions
+from engine.execute.transitions import Cause, Difference, last_sequence, write_transitions
 from engine.storage import Store
-from engine.storage.connection import store_errors
 from engine.storage.instants import stored_instant
+
+MOST_LATER_ROWS = 32
+"""With so many rows of transitions to be added to them, members are written anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,8 @@ class Membership:
     """The members of a segment as they were last computed: of which version of its definition, at which instant (UTC).
 
     `failure` says why a later computation failed. A segment that never could be computed has no version and no instant.
+    `of_past`: it was computed of an instant that had passed. `later_rows` says in how many rows of transitions a part
+    of it is stored.
     """
 
     segment_id: str
@@ -29,32 +34,95 @@ class Membership:
     as_of: datetime | None
     members: ContactSet
     failure: str | None
+    of_past: bool = False
+    later_rows: int = 0
 
 
 def stored_memberships(store: Store) -> dict[str, Membership]:
     """The stored memberships, by segment id. Raises: StoreError."""
-    with store_errors(store.path), store.cursor() as cursor:
+    with store.reading() as cursor:
         return read_memberships(cursor)
 
 
 def read_memberships(cursor: duckdb.DuckDBPyConnection) -> dict[str, Membership]:
     """The same as a transaction sees them."""
-    rows = cursor.execute("SELECT segment_id, version, as_of, members, failure FROM memberships").fetchall()
-    return {
+    query = "SELECT segment_id, version, as_of, members, failure, of_past FROM memberships"
+    found = {
         segment_id: Membership(
             segment_id,
             version,
             None if as_of is None else as_of.replace(tzinfo=UTC),
             ContactSet.none(0) if members is None else ContactSet.unpacked(members),
             failure,
+            of_past,
         )
-        for segment_id, version, as_of, members, failure in rows
+        for segment_id, version, as_of, members, failure, of_past in cursor.execute(query).fetchall()
     }
+    return _with_later_rows(cursor, found)
 
 
-def replace_memberships(cursor: duckdb.DuckDBPyConnection, memberships: Collection[Membership]) -> None:
+def _with_later_rows(cursor: duckdb.DuckDBPyConnection, found: dict[str, Membership]) -> dict[str, Membership]:
+    """The memberships with the transitions that came after what is stored of them."""
+    ((first,),) = cursor.execute("SELECT min(through_sequence) FROM memberships").fetchall()
+    rows = cursor.execute(
+        """
+        SELECT segment_id, left_members, entered_members FROM transitions JOIN memberships USING (segment_id)
+        WHERE first_sequence > through_sequence AND first_sequence > $1 ORDER BY first_sequence
+        """,
+        [first],
+    ).fetchall()
+    for segment_id, *packed in rows:
+        known = found[segment_id]
+        left, entered = map(ContactSet.unpacked, packed)
+        capacity = max(known.members.capacity, left.capacity, entered.capacity)
+        members = known.members.widened(capacity) - left.widened(capacity) | entered.widened(capacity)
+        found[segment_id] = replace(known, members=members, later_rows=known.later_rows + 1)
+    return found
+
+
+def keep_memberships(
+    cursor: duckdb.DuckDBPyConnection, before: Mapping[str, Membership], after: Collection[Membership]
+) -> dict[str, Membership]:
+    """Store what memberships have become, within the transaction that wrote their transitions; as they are then.
+
+    Where only members changed the transitions say so: members are written anew once there are many of those.
+    """
+    counts = dict(
+        cursor.execute(
+            """
+            SELECT segment_id, count(*) FROM transitions JOIN memberships USING (segment_id)
+            WHERE first_sequence > through_sequence GROUP BY segment_id
+            """
+        ).fetchall()
+    )
+    kept = {item.segment_id: replace(item, later_rows=counts.get(item.segment_id, 0)) for item in after}
+    anew = [item for item in kept.values() if _is_to_be_written(before.get(item.segment_id), item)]
+    if anew:
+        kept |= replace_memberships(cursor, anew)
+    written = {item.segment_id for item in anew}
+    moved = defaultdict(list)
+    for name, item in kept.items():
+        if name not in written and item.as_of != before[name].as_of:
+            moved[item.as_of].append(name)
+    for as_of, names in moved.items():
+        row = [_stored_instant_or_none(as_of), names]
+        cursor.execute("UPDATE memberships SET as_of = $1 WHERE segment_id IN (SELECT unnest($2))", row)
+    return kept
+
+
+def _is_to_be_written(before: Membership | None, after: Membership) -> bool:
+    """Whether more than members changed, or they did so often."""
+    if before is None or after.later_rows > MOST_LATER_ROWS:
+        return True
+    return (before.version, before.failure, before.of_past) != (after.version, after.failure, after.of_past)
+
+
+def replace_memberships(
+    cursor: duckdb.DuckDBPyConnection, memberships: Collection[Membership]
+) -> dict[str, Membership]:
     """Put these in the place of what is stored for their segments, within the caller's transaction."""
     _delete(cursor, [item.segment_id for item in memberships])
+    through = last_sequence(cursor)
     rows = pa.table(
         {
             "segment_id": pa.array([item.segment_id for item in memberships], pa.string()),
@@ -63,16 +131,12 @@ def replace_memberships(cursor: duckdb.DuckDBPyConnection, memberships: Collecti
             "size": pa.array([item.members.size for item in memberships], pa.int32()),
             "members": pa.array([item.members.packed() for item in memberships], pa.binary()),
             "failure": pa.array([item.failure for item in memberships], pa.string()),
+            "through_sequence": pa.repeat(pa.scalar(through, pa.int64()), len(memberships)),
+            "of_past": pa.array([item.of_past for item in memberships], pa.bool_()),
         }
     )
     _insert(cursor, "memberships", rows)
-
-
-def move_memberships(cursor: duckdb.DuckDBPyConnection, segment_ids: Collection[str], *, as_of: datetime) -> None:
-    """Say that memberships are the same at another instant, without writing them anew."""
-    if segment_ids:
-        row = [stored_instant(as_of), list(segment_ids)]
-        cursor.execute("UPDATE memberships SET as_of = $1 WHERE segment_id IN (SELECT unnest($2))", row)
+    return {item.segment_id: replace(item, later_rows=0) for item in memberships}
 
 
 def forget_segment(cursor: duckdb.DuckDBPyConnection, segment_id: str, *, version: int, as_of: datetime) -> None:

@@ -11,17 +11,16 @@ from datetime import datetime
 import duckdb
 
 from engine.definition import Segment
-from engine.execute.batch import OnStep, evaluate_moment, everyone
+from engine.execute.batch import OnStep, everyone
 from engine.execute.causes import Causes
 from engine.execute.contact_set import ContactSet
 from engine.execute.evaluation import Evaluation
+from engine.execute.incremental.changes import evaluate_changes
 from engine.execute.memberships import (
     Membership,
-    move_memberships,
+    keep_memberships,
     read_memberships,
-    replace_memberships,
 )
-from engine.execute.sql_conditions import Queries
 from engine.execute.transitions import write_transitions
 from engine.storage import Store
 from engine.storage.history import is_exact, moment_of
@@ -36,7 +35,8 @@ from engine.storage.store import begin_generation
 class SegmentResult:
     """One segment after a recompute: its size, and how many entered and left since it was computed before.
 
-    `failure` is the reason where it could not be computed; its members are then those of before.
+    `failure` is the reason where it could not be computed; its members are then those of before. `in_full` says why all
+    contacts were looked at; None where those who may have changed were enough.
     """
 
     segment: Segment
@@ -45,18 +45,21 @@ class SegmentResult:
     left: int
     seconds: float
     failure: str | None
+    in_full: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Recompute:
     """All segments at `as_of` (UTC), in order of id. Units: seconds.
 
-    `exact_since` (UTC; None: the beginning) is from when on it is known exactly what contacts were.
+    `exact_since` (UTC; None: the beginning) is from when on it is known exactly what contacts were. `candidate_count`
+    contacts were looked at for the segments whose other members were known from before.
     """
 
     as_of: datetime
     exact_since: datetime | None
     contact_count: int
+    candidate_count: int
     segments: tuple[SegmentResult, ...]
     evaluate_seconds: float
     store_seconds: float
@@ -73,35 +76,46 @@ class Recompute:
 
 
 def recompute(
-    store: Store, *, as_of: Callable[[], datetime], clock: Callable[[], datetime], on_step: OnStep | None = None
+    store: Store,
+    *,
+    as_of: Callable[[], datetime],
+    clock: Callable[[], datetime],
+    in_full: bool = False,
+    on_step: OnStep | None = None,
 ) -> Recompute:
     """Compute all segments of a store at one instant, and keep who is in and who entered and left, in one transaction.
 
     `as_of` is asked once nobody else writes, `clock` when the differences are written down. Of an instant that has
-    passed, contacts are as they were then; members are those of them that are still there. Raises: StoreError when
-    memory or disk do not suffice, KeyboardInterrupt: then everything is as before.
+    passed, contacts are as they were then; members are those of them that are still there. What is known from before is
+    used: those of whom nothing was written, and whom time did not move, are not read; with `in_full` everybody is.
+    Raises: StoreError when memory or disk do not suffice, KeyboardInterrupt: then everything is as before.
     """
-    return run_interruptibly(store, lambda: _recompute(store, as_of, clock, on_step))
+    return run_interruptibly(store, lambda: _recompute(store, as_of, clock, in_full, on_step))
 
 
 def _recompute(
-    store: Store, ask_instant: Callable[[], datetime], clock: Callable[[], datetime], on_step: OnStep | None
+    store: Store,
+    ask_instant: Callable[[], datetime],
+    clock: Callable[[], datetime],
+    in_full: bool,
+    on_step: OnStep | None,
 ) -> Recompute:
     # The transaction is open from the start, so that nobody writes between reading and keeping.
     with store.transaction() as cursor:
         as_of = ask_instant()
         started = time.perf_counter()
         segments = stored_segments(store)
+        before = read_memberships(cursor)
+        causes = Causes.of(cursor, segments, before)
         with moment_of(store, as_of, writers_wait=True) as moment:
-            found = [item.segment for item in segments.values()]
-            queries = Queries(store)
-            evaluation = evaluate_moment(moment, found, queries=queries, on_step=on_step)
+            known = {} if in_full else before
+            changes = evaluate_changes(store, moment, segments, known, causes, on_step=on_step)
+            evaluation = changes.evaluation
             if moment.has_later_changes:
                 evaluation = of_present_contacts(cursor, evaluation, moment.capacity)
         evaluated = time.perf_counter()
-        before = read_memberships(cursor)
-        after = {name: _computed(item, before.get(name), evaluation) for name, item in segments.items()}
-        causes = Causes.of(cursor, segments, before)
+        of_past = moment.has_later_changes or not moment.is_exact
+        after = {name: _computed(item, before.get(name), evaluation, of_past) for name, item in segments.items()}
         differences = [
             difference
             for name, membership in after.items()
@@ -109,11 +123,7 @@ def _recompute(
             for difference in causes.differences(before.get(name), membership)
         ]
         write_transitions(cursor, differences, recorded_at=clock())
-        same = [name for name in after if name in before and _is_same(before[name], after[name])]
-        changed = [after[name] for name in after if name not in same]
-        if changed:
-            replace_memberships(cursor, changed)
-        move_memberships(cursor, [name for name in same if before[name].as_of != after[name].as_of], as_of=as_of)
+        keep_memberships(cursor, before, after.values())
         if not evaluation.failed:
             # A segment that failed has the members of before: who changed since then stays on record.
             cursor.execute("DELETE FROM touched")
@@ -135,6 +145,7 @@ def _recompute(
             left=left[name],
             seconds=seconds.get(name, 0.0),
             failure=after[name].failure,
+            in_full=changes.in_full.get(name),
         )
         for name, item in segments.items()
     )
@@ -143,6 +154,7 @@ def _recompute(
         as_of,
         evaluation.exact_since,
         evaluation.contact_count,
+        len(changes.candidates),
         results,
         evaluated - started,
         finished - evaluated,
@@ -157,7 +169,7 @@ def of_present_contacts(cursor: duckdb.DuckDBPyConnection, evaluation: Evaluatio
     )
 
 
-def _computed(stored: StoredSegment, before: Membership | None, evaluation: Evaluation) -> Membership:
+def _computed(stored: StoredSegment, before: Membership | None, evaluation: Evaluation, of_past: bool) -> Membership:
     """The membership of a segment after the evaluation; a segment that failed keeps the one of before."""
     segment_id = stored.segment.id
     if segment_id in evaluation.failed:
@@ -166,13 +178,4 @@ def _computed(stored: StoredSegment, before: Membership | None, evaluation: Eval
     members = evaluation.members[segment_id]
     if before is not None:
         members = members.widened(before.members.capacity)
-    return Membership(segment_id, stored.version, evaluation.as_of, members, None)
-
-
-def _is_same(before: Membership, after: Membership) -> bool:
-    """Whether nothing but the instant is different."""
-    return (
-        before.version == after.version
-        and before.failure == after.failure
-        and before.members.bits.tobytes() == after.members.bits.tobytes()
-    )
+    return Membership(segment_id, stored.version, evaluation.as_of, members, None, of_past)

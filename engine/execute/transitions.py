@@ -64,6 +64,8 @@ TRANSITION_SCHEMA = pa.schema(_FIELDS)
 it was deleted.
 """
 
+_IS_LAST = "first_sequence = (SELECT max(first_sequence) FROM transitions)"
+
 
 def write_transitions(
     cursor: duckdb.DuckDBPyConnection, differences: Collection[Difference], *, recorded_at: datetime
@@ -71,8 +73,7 @@ def write_transitions(
     """Write down who left and entered, with the next sequence numbers, within the caller's transaction."""
     if not differences:
         return
-    query = "SELECT coalesce(max(first_sequence + left_count + entered_count), 1), max(recorded_at) FROM transitions"
-    ((sequence, latest),) = cursor.execute(query).fetchall()
+    sequence, latest = last_sequence(cursor) + 1, _last_recorded_at(cursor)
     first_sequences = []
     for item in differences:
         first_sequences.append(sequence)
@@ -98,6 +99,18 @@ def write_transitions(
         cursor.execute("INSERT INTO transitions BY NAME SELECT * FROM rows_to_insert")
     finally:
         cursor.unregister("rows_to_insert")
+
+
+def last_sequence(cursor: duckdb.DuckDBPyConnection) -> int:
+    """The number of the last transition; 0 where there is none."""
+    query = f"SELECT first_sequence + left_count + entered_count - 1 FROM transitions WHERE {_IS_LAST}"
+    rows = cursor.execute(query).fetchall()
+    return int(rows[0][0]) if rows else 0
+
+
+def _last_recorded_at(cursor: duckdb.DuckDBPyConnection) -> datetime | None:
+    rows = cursor.execute(f"SELECT recorded_at FROM transitions WHERE {_IS_LAST}").fetchall()
+    return rows[0][0] if rows else None
 
 
 def read_differences(

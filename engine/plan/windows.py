@@ -37,6 +37,11 @@ class Window:
             if at is not None and at.utcoffset() != timedelta(0):
                 raise InvalidPlanError(name, f"must be UTC, got {at!r}")
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no instant lies in it."""
+        return self.start_at is not None and self.end_at is not None and self.start_at >= self.end_at
+
     def until(self, end_at: datetime | None) -> Window:
         """The part before `end_at`."""
         return Window(self.start_at, earliest(self.end_at, end_at))

@@ -71,11 +71,15 @@ def transitions_are_numbered(reading: Reading) -> Found:
 
 
 def replayed_transitions_are_the_members(reading: Reading) -> Found:
-    """Whoever entered and did not leave is a member, nobody else is; nobody enters or leaves twice."""
+    """Whoever entered and did not leave is a member, nobody else is; nobody enters or leaves twice.
+
+    Of the transitions that members are stored with: later ones are added whenever they are read.
+    """
     violations = []
     stored: dict[str, ContactSet] = {}
-    for segment_id, size, packed in reading.cursor.execute(
-        "SELECT segment_id, size, members FROM memberships"
+    through: dict[str, int] = {}
+    for segment_id, size, packed, sequence in reading.cursor.execute(
+        "SELECT segment_id, size, members, coalesce(through_sequence, -1) FROM memberships"
     ).fetchall():
         members = ContactSet.none(0) if packed is None else _unpacked(packed)
         if segment_id in stored:
@@ -85,7 +89,8 @@ def replayed_transitions_are_the_members(reading: Reading) -> Found:
             continue
         if members.size != size:
             violations.append(f"segment {segment_id} says {size} members and has {members.size}")
-        stored[segment_id] = members
+        stored[segment_id], through[segment_id] = members, sequence
+    stored_then: dict[str, ContactSet] = {}
     replayed: dict[str, ContactSet] = {}
     query = "SELECT first_sequence, segment_id, left_members, entered_members FROM transitions ORDER BY first_sequence"
     for first, segment_id, *packed_sets in reading.cursor.execute(query).fetchall():
@@ -99,8 +104,10 @@ def replayed_transitions_are_the_members(reading: Reading) -> Found:
         if (left - before).size or (entered & before).size:
             violations.append(f"transition {first} of {segment_id}: somebody enters or leaves twice")
         replayed[segment_id] = (before - left) | entered
-    for segment_id in stored.keys() | replayed.keys():
-        one, other = (members.get(segment_id, ContactSet.none(0)) for members in (stored, replayed))
+        if segment_id not in through or first <= through[segment_id]:
+            stored_then[segment_id] = replayed[segment_id]
+    for segment_id in stored.keys() | stored_then.keys():
+        one, other = (members.get(segment_id, ContactSet.none(0)) for members in (stored, stored_then))
         count = _difference(one, other).size
         if count:
             violations.append(f"segment {segment_id}: {count} members are not those of its transitions")
@@ -130,7 +137,7 @@ def members_are_those_of_a_recompute(reading: Reading) -> Found:
     members_of: dict[str, ContactSet] = {}
     fields = _fields(reading)
     for segment_id, as_of, packed, definition in rows:
-        members = _unpacked(packed)
+        members = _now(reading, segment_id, packed)
         segment = _segment(definition, fields)
         if members is None or segment is None:
             violations.append(f"segment {segment_id} has no members or no definition that can be read")
@@ -181,6 +188,22 @@ def _segment(definition: str | None, fields: Mapping[str, FieldType]) -> Segment
         return None if definition is None else read_segment(json.loads(definition), fields=fields)
     except (DefinitionError, ValueError):
         return None
+
+
+def _now(reading: Reading, segment_id: str, packed: bytes | None) -> ContactSet | None:
+    """The members of a segment as stored, with later transitions; None where these cannot be read."""
+    members = _unpacked(packed)
+    query = """
+        SELECT left_members, entered_members FROM transitions JOIN memberships USING (segment_id)
+        WHERE segment_id = $1 AND first_sequence > through_sequence ORDER BY first_sequence
+    """
+    for row in reading.cursor.execute(query, [segment_id]).fetchall():
+        left, entered = map(_unpacked, row)
+        if members is None or left is None or entered is None:
+            return None
+        capacity = max(members.capacity, left.capacity, entered.capacity)
+        members = members.widened(capacity) - left.widened(capacity) | entered.widened(capacity)
+    return members
 
 
 def _unpacked(packed: bytes | None) -> ContactSet | None:

@@ -27,8 +27,8 @@ class Moment:
     `exact_since` (UTC; None: the beginning) is from when on that is known exactly. `has_later_changes`: the store knows
     of changes after `as_of`, and they are undone. Every contact that the cursor sees has an id below `capacity`.
     `lists` says when each list had been deleted; `default_zone` is that of contacts that have none. `has_all_ids` says
-    that every id below `capacity` is a contact; if not, who is there is to be asked. `writers_wait`: nobody writes, and
-    it does not end with the first statement that fails.
+    that every id below `capacity` is a contact; if not, who is there is to be asked. `contact_count` of them are there
+    now. `writers_wait`: nobody writes, and it does not end with the first statement that fails.
     """
 
     cursor: duckdb.DuckDBPyConnection
@@ -38,6 +38,7 @@ class Moment:
     lists: Mapping[str, datetime | None]
     default_zone: str
     capacity: int
+    contact_count: int
     has_all_ids: bool
     writers_wait: bool
 
@@ -86,6 +87,7 @@ def moment_of(
             _lists(cursor, at) if is_past else present.lists,
             store.default_zone,
             present.capacity,
+            present.contact_count,
             is_known and not is_past and present.contact_count == present.capacity,
             writers_wait,
         )

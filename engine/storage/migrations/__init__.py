@@ -7,13 +7,20 @@ from __future__ import annotations
 
 import duckdb
 
-from engine.storage.migrations import v001_first_tables, v002_writes, v003_history, v004_transitions
+from engine.storage.migrations import (
+    v001_first_tables,
+    v002_writes,
+    v003_history,
+    v004_transitions,
+    v005_kept_memberships,
+)
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     v001_first_tables.STATEMENTS,
     v002_writes.STATEMENTS,
     v003_history.STATEMENTS,
     v004_transitions.STATEMENTS,
+    v005_kept_memberships.STATEMENTS,
 )
 """The statements of each migration; the first one makes version 1."""
 

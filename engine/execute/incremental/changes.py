@@ -1,0 +1,157 @@
+"""An evaluation that is made from the one before: of whom nothing can have changed, nothing is read."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import numpy as np
+
+from engine.definition import Segment
+from engine.definition.references import with_referrers
+from engine.definition.tree import CONTACT_TIMEZONE
+from engine.execute.batch import OnStep, evaluate_moment
+from engine.execute.causes import Causes
+from engine.execute.contact_set import ContactIds, ContactSet
+from engine.execute.evaluation import Evaluation, StepTime
+from engine.execute.incremental.crossers import Crossers, crossers
+from engine.execute.incremental.some_contacts import Asked, only_these
+from engine.execute.memberships import Membership
+from engine.execute.sql_conditions import Queries
+from engine.plan.crossings import crossings
+from engine.storage import Store
+from engine.storage.history import Moment
+from engine.storage.segments import StoredSegment
+
+log = logging.getLogger(__name__)
+
+MOST_CANDIDATES = 0.2
+"""The share of contacts from which on reading all of them is faster than reading these (measured)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Segments evaluated at one instant, as far as their members of before are not known to be right.
+
+    `evaluation` has all members of each. `in_full` says why a segment was not evaluated for `candidates` alone.
+    """
+
+    evaluation: Evaluation
+    in_full: Mapping[str, str]
+    candidates: ContactIds
+
+
+def evaluate_changes(
+    store: Store,
+    moment: Moment,
+    segments: Mapping[str, StoredSegment],
+    before: Mapping[str, Membership],
+    causes: Causes,
+    *,
+    on_step: OnStep | None = None,
+) -> Changes:
+    """Evaluate all segments: for who was touched or crossed by time where that is enough, else for everybody.
+
+    Members are those of a full evaluation, always. Segments that name one that is evaluated in full are, too.
+    """
+    latest = {name: item.segment for name, item in segments.items()}
+    in_full = {name: reason for name in latest if (reason := _reason_in_full(name, moment, before, causes))}
+    few = [segment for name, segment in latest.items() if name not in in_full]
+    candidates = np.empty(0, np.int32)
+    if few:
+        moved, elsewhere = _moved_by_time(moment, few, before)
+        in_full |= dict.fromkeys(elsewhere, "a list in it was deleted, or time was too short for a sequence in it")
+        touched = causes.touched.ids()
+        candidates = np.union1d(touched[touched < moment.capacity], moved.contact_ids).astype(np.int32)
+        if len(candidates) > MOST_CANDIDATES * moment.capacity:
+            in_full |= {item.id: f"{len(candidates)} of {moment.capacity} contacts may have changed" for item in few}
+    named = with_referrers(in_full, latest.values()) - in_full.keys()
+    in_full |= dict.fromkeys(named, "it names a segment that is evaluated in full")
+    for name, reason in in_full.items():
+        log.info("segment %s is evaluated in full: %s", name, reason)
+    few = [segment for segment in few if segment.id not in in_full]
+    parts = []
+    if in_full:
+        whole = [latest[name] for name in in_full]
+        parts.append(evaluate_moment(moment, whole, queries=Queries(store), others=latest, on_step=on_step))
+    if few:
+        parts.append(_of_some(store, moment, few, before, candidates, on_step))
+    evaluation = _united(parts, moment, parts[0].contact_count if in_full else moment.contact_count)
+    return Changes(evaluation, in_full, candidates)
+
+
+def _reason_in_full(segment_id: str, moment: Moment, before: Mapping[str, Membership], causes: Causes) -> str | None:
+    """Why the members of before do not help; None if they do."""
+    known = before.get(segment_id)
+    if known is None or known.as_of is None:
+        return "it was never computed"
+    if known.failure is not None:
+        return "it failed"
+    if segment_id in causes.redefined:
+        return "its definition changed"
+    if segment_id in causes.asking_sql:
+        return "it asks SQL, which may compare contacts with each other"
+    if moment.has_later_changes or not moment.is_exact:
+        return "of the past nothing is known but by going back from now"
+    if known.of_past:
+        return "it was computed of an instant that had passed"
+    if known.as_of > moment.as_of:
+        return "it was computed of a later instant"
+    return None
+
+
+def _moved_by_time(
+    moment: Moment, segments: Sequence[Segment], before: Mapping[str, Membership]
+) -> tuple[Crossers, frozenset[str]]:
+    """Whom time alone may have moved since the segments were computed, and the segments of which it cannot be said."""
+    computed_at: dict[datetime, list[Segment]] = defaultdict(list)
+    for segment in segments:
+        at = before[segment.id].as_of
+        assert at is not None
+        computed_at[at].append(segment)
+    catalog = moment.catalog(has_zones=any(segment.timezone == CONTACT_TIMEZONE for segment in segments))
+    moved, elsewhere = [], set[str]()
+    for at, group in computed_at.items():
+        if at < moment.as_of:
+            found = crossings(group, catalog, after=at, until=moment.as_of)
+            elsewhere |= found.elsewhere
+            moved.append(crossers(moment.cursor, found))
+    return Crossers.united(moved), frozenset(elsewhere)
+
+
+def _of_some(
+    store: Store,
+    moment: Moment,
+    segments: Sequence[Segment],
+    before: Mapping[str, Membership],
+    candidates: ContactIds,
+    on_step: OnStep | None,
+) -> Evaluation:
+    """The segments evaluated for the candidates; all others are in them, or not, as before."""
+    members = {item.id: before[item.id].members.widened(moment.capacity) for item in segments}
+    if not len(candidates):
+        return Evaluation(moment.as_of, moment.exact_since, 0, members, {}, ())
+    of_candidates = only_these(moment, f"{store.database}.main", candidates, Asked.by(segments))
+    found = evaluate_moment(of_candidates, segments, queries=Queries(store), on_step=on_step)
+    for name, now in found.members.items():
+        is_other = members[name].flags_of(candidates) != now.flags()
+        if is_other.any():
+            members[name] = members[name].toggled(candidates[is_other])
+    for name in found.failed:
+        del members[name]
+    return replace(found, members=members)
+
+
+def _united(parts: Iterable[Evaluation], moment: Moment, contact_count: int) -> Evaluation:
+    """One evaluation of all segments."""
+    members: dict[str, ContactSet] = {}
+    failed: dict[str, str] = {}
+    times: list[StepTime] = []
+    for part in parts:
+        members |= part.members
+        failed |= part.failed
+        times += part.step_times
+    return Evaluation(moment.as_of, moment.exact_since, contact_count, members, failed, tuple(times))

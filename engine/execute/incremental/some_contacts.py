@@ -1,0 +1,127 @@
+"""A store with some of its contacts alone, for one cursor: so that asking about a few costs little."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pyarrow as pa
+
+from engine.definition import Segment
+from engine.definition.tree import (
+    EVENT_PROPERTIES,
+    CountCondition,
+    CountInEachCondition,
+    EventTimeCondition,
+    Filter,
+    GoalCondition,
+    IdentityCondition,
+    ListCondition,
+    PropertyCondition,
+    SelectedEvents,
+    SequenceCondition,
+    TagCondition,
+)
+from engine.definition.vocabulary import CUSTOM_EVENT_PREFIX
+from engine.definition.walk import walk
+from engine.execute.contact_set import ContactIds
+from engine.storage.history import Moment
+
+_CANDIDATES = "candidates"
+
+
+@dataclass(slots=True)
+class Asked:
+    """What segments ask for: columns of contacts, kinds of events, and tables beside."""
+
+    contact_columns: set[str] = field(default_factory=lambda: {"zone_id"})
+    kinds: set[str] = field(default_factory=set)
+    has_properties: bool = False
+    has_goals: bool = False
+    has_subscriptions: bool = False
+    has_identities: bool = False
+
+    @classmethod
+    def by(cls, segments: Iterable[Segment]) -> Asked:
+        """What evaluating the segments reads."""
+        asked = cls()
+        for segment in segments:
+            for node in walk(segment.tree):
+                match node:
+                    case Filter():
+                        asked.contact_columns.add(node.subject.field_name)
+                    case TagCondition():
+                        asked.contact_columns.add("tags")
+                    case IdentityCondition():
+                        asked.contact_columns |= {"email", "external_id", "phone_is_valid"}
+                        asked.has_identities = True
+                    case ListCondition():
+                        asked.has_subscriptions = True
+                    case CountCondition() | CountInEachCondition() | EventTimeCondition():
+                        asked._ask_for(node.events)
+                    case PropertyCondition():
+                        asked._ask_for(node.events)
+                        asked.has_properties = True
+                    case SequenceCondition():
+                        for events in node.all_events:
+                            asked._ask_for(events)
+                        asked.has_properties = True
+                    case GoalCondition():
+                        asked.has_goals = True
+        asked.contact_columns.discard(EVENT_PROPERTIES)  # of a filter on events
+        return asked
+
+    def _ask_for(self, events: SelectedEvents) -> None:
+        self.kinds.add(events.kind)
+        self.has_properties |= events.event_filter is not None or events.kind.startswith(CUSTOM_EVENT_PREFIX)
+
+
+def only_these(moment: Moment, tables: str, contact_ids: ContactIds, asked: Asked) -> Moment:
+    """The moment with some contacts alone, numbered from 0 on in order of their ids; it sees nothing but what is asked.
+
+    `contact_ids` are ascending; `tables` is the schema of the real tables. A contact that is no more has no row.
+    Temporary tables of their names stand in front of them, until the cursor is closed.
+    """
+    cursor = moment.cursor
+    numbers = np.arange(len(contact_ids), dtype=np.int32)
+    cursor.register("candidate_rows", pa.table({"contact_id": contact_ids, "number": numbers}))
+    try:
+        cursor.execute(f"CREATE OR REPLACE TEMP TABLE {_CANDIDATES} AS FROM candidate_rows")
+    finally:
+        cursor.unregister("candidate_rows")
+    for name, (columns, where) in _parts(asked).items():
+        selected = "".join(f', t."{column}"' for column in columns)
+        cursor.execute(
+            f"""
+            CREATE OR REPLACE TEMP TABLE {name} AS
+            SELECT c.number AS contact_id{selected} FROM {tables}.{name} AS t JOIN {_CANDIDATES} AS c USING (contact_id)
+            {where}
+            """
+        )
+    return replace(moment, capacity=len(contact_ids), has_all_ids=False)
+
+
+def _parts(asked: Asked) -> Mapping[str, tuple[Sequence[str], str]]:
+    """The tables that are read, with their columns beside the contact, and which rows are enough."""
+    properties = [EVENT_PROPERTIES] if asked.has_properties else []
+    names = [kind.removeprefix(CUSTOM_EVENT_PREFIX) for kind in asked.kinds if kind.startswith(CUSTOM_EVENT_PREFIX)]
+    parts: dict[str, tuple[Sequence[str], str]] = {"contacts": (sorted(asked.contact_columns), "")}
+    if asked.kinds:
+        columns = ["kind", "occurred_at", "template_id", *properties]
+        parts["timeline"] = (columns, f"WHERE kind IN ({_texts(asked.kinds)})")
+    if names or asked.has_goals:
+        columns = ["event_name", "occurred_at", "deleted_at", "superseded_at", *properties]
+        goals = ["goal_type", "goal_name", "goal_value"] if asked.has_goals else []
+        is_asked = [f"event_name IN ({_texts(names)})"] if names else []
+        is_asked += ["goal_type IS NOT NULL"] if goals else []
+        parts["custom_events"] = ([*columns, *goals], f"WHERE {' OR '.join(is_asked)}")
+    if asked.has_subscriptions:
+        parts["subscriptions"] = (["list_id", "status"], "")
+    if asked.has_identities:
+        parts["identities"] = (["identity"], "")
+    return parts
+
+
+def _texts(values: Iterable[str]) -> str:
+    return ", ".join("'" + value.replace("'", "''") + "'" for value in sorted(values))
