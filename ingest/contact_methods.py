@@ -48,7 +48,7 @@ class ContactMethods(ABC):
     _writer: Writer
 
     @abstractmethod
-    def _read_memberships(self) -> dict[str, Membership]:
+    def _read_memberships(self) -> Mapping[str, Membership]:
         """The stored memberships."""
 
     # --- profile operations -------------------------------------------------------------------------------------------

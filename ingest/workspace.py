@@ -26,6 +26,7 @@ from engine.execute.members import EMAIL_SCHEMA, email_batches, email_batches_of
 from engine.execute.memberships import Membership, forget_segment, status_of, stored_memberships
 from engine.execute.publish import published_file
 from engine.execute.recompute import Recompute, recompute
+from engine.execute.remembered import remembered_memberships
 from engine.execute.sql_conditions import Queries, check_queries_of
 from engine.storage import Store, StoreSettings
 from engine.storage.content_hash import content_hash
@@ -123,7 +124,7 @@ class Workspace(ContactMethods, TransitionMethods, KeepingMethods):
         held.callback(self._writer.close)
         self.events, self.fields = Events(self._writer), Fields(self._writer)
         self._lists, self._tags = Lists(store, self._writer), Tags(store, self._writer)
-        self._memberships: tuple[int, dict[str, Membership]] | None = None
+        self._memberships: tuple[int, Mapping[str, Membership]] | None = None
 
     @classmethod
     def create(cls, path: str | Path, *, timezone: str = "UTC") -> None:
@@ -369,11 +370,12 @@ class Workspace(ContactMethods, TransitionMethods, KeepingMethods):
         """Give the workspace back. Calling it twice is fine."""
         self._held.close()
 
-    def _read_memberships(self) -> dict[str, Membership]:
+    def _read_memberships(self) -> Mapping[str, Membership]:
         """The stored memberships, read once after each change of them."""
         change_count, read = self._store.membership_change_count, self._memberships
         if read is None or read[0] != change_count:
-            read = self._memberships = (change_count, stored_memberships(self._store))
+            known = remembered_memberships(self._store, change_count) or stored_memberships(self._store)
+            read = self._memberships = (change_count, known)
         return read[1]
 
     def __enter__(self) -> Self:

@@ -100,9 +100,13 @@ class Writer:
     def _commit(self, writes: Sequence[Write]) -> list[Written]:
         # Ctrl-C stops what the main thread does with the store, and not the writes of others.
         with self._store.transaction(interruptible=False) as cursor:
+            change_count = self._store.change_count
             now = stored_instant(self._clock())  # not before: an import may have held this up, and come first
-            if self._memory is None or self._memory.change_count != self._store.change_count:
-                self._memory = WriterMemory.read(cursor, self._store.change_count)
+            if self._memory is None or self._memory.change_count != change_count:
+                self._memory = WriterMemory.read(cursor, change_count)
+                self._memory.touched_epoch = self._store.touched_epoch
+            if self._memory.touched_epoch != self._store.touched_epoch:
+                self._memory.forget_touched(self._store.touched_epoch)
             needs = [write.needs() for write in writes]
             self._memory.count_lookups(cursor, sum(len(need.identities) for need in needs))
             changes = ChangeSet(cursor, self._memory, now)
@@ -114,7 +118,7 @@ class Writer:
             self.custom_fields = _stored_fields(self._store)
         else:
             changes.remember()
-            self._memory.change_count = self._store.change_count
+            self._memory.change_count = change_count + 1
         return written
 
     def _checkpoint_in_quiet(self) -> None:

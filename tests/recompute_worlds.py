@@ -13,6 +13,7 @@ from typing import Any
 
 import populace
 from engine.definition.fields import JSON_FIELDS
+from engine.execute import remembered
 from engine.storage import StoreSettings
 from engine.storage.store import begin_generation
 from engine.storage.workspace_folder import opened_workspace
@@ -41,6 +42,7 @@ class Living(Workspace):
                     cursor.execute(f"DELETE FROM {table}")
             cursor.execute("UPDATE workspace SET exact_since = NULL")
             begin_generation(cursor)
+        remembered._segments.clear()  # only here rows of definitions ever go
         self._store.membership_change_count += 1
 
     def take(self, world: Mapping[str, Any]) -> None:
@@ -60,9 +62,7 @@ class Living(Workspace):
             "custom_fields": [{"key": key, "type": kind} for key, kind in CUSTOM_FIELDS.items()],
             "contacts": self._rows("contacts"),
             "lists": self._rows("lists"),
-            **{
-                table: [{**row, "email": emails[row["contact_id"]]} for row in found] for table, found in rows.items()
-            },
+            **{table: [{**row, "email": emails[row["contact_id"]]} for row in found] for table, found in rows.items()},
         }
 
     def _rows(self, table: str) -> list[Json]:

@@ -138,14 +138,14 @@ def _take(shop: Living, step: tuple[Any, ...], world: Json, known: dict[str, Jso
             if row:
                 shop.events.delete_custom(row["event_name"], row["external_id"])
         case "subscribe":
-            shop.lists.subscribe(_row(world, "contacts", arguments[0]).get("email"), arguments[1])
+            shop.lists.subscribe(_row(world, "contacts", arguments[0]).get("email", ""), arguments[1])
         case "delete_list":
             shop.lists.delete(arguments[0])
         case "merge":
             emails = [_row(world, "contacts", number).get("email") for number in arguments]
             shop.merge([email for email in emails if email])
         case "erase":
-            shop.erase(_row(world, "contacts", arguments[0]).get("email"))
+            shop.erase(_row(world, "contacts", arguments[0]).get("email", ""))
         case "redefine":
             names = [name for name in known if not name.startswith("alone")]
             one, other = (names[number % len(names)] for number in arguments)

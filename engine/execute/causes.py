@@ -22,13 +22,14 @@ class Causes:
 
     `touched` are contacts of whom something was written, `merged` those who are another contact now. `redefined` are
     segments that mean something else, or name one that does; `asking_sql` those that have a query of an analyst, or
-    name one that does: there the data of anybody can let somebody enter or leave.
+    name one that does: there the data of anybody can let somebody enter or leave. `has_writes`: there are new data.
     """
 
     touched: ContactSet
     merged: ContactSet
     redefined: frozenset[str]
     asking_sql: frozenset[str]
+    has_writes: bool
 
     @classmethod
     def of(
@@ -36,8 +37,10 @@ class Causes:
         cursor: duckdb.DuckDBPyConnection,
         segments: Mapping[str, StoredSegment],
         before: Mapping[str, Membership],
+        *,
+        has_writes: bool = False,
     ) -> Causes:
-        """The causes, within the transaction that computes the segments anew."""
+        """The causes, within the transaction that computes the segments anew; `has_writes` beyond who is touched."""
         computed = {
             name: before[name].version
             for name, item in segments.items()
@@ -47,11 +50,13 @@ class Causes:
         redefined = {name for name in computed if not _means_the_same(old.get(name), segments[name].segment)}
         latest = {name: item.segment for name, item in segments.items()}
         asking = {name for name, segment in latest.items() if queries_of(segment.tree)}
+        touched = _contacts(cursor, "SELECT DISTINCT contact_id FROM touched")
         return cls(
-            touched=_contacts(cursor, "SELECT DISTINCT contact_id FROM touched WHERE contact_id >= 0"),
+            touched=touched,
             merged=_contacts(cursor, "SELECT contact_id FROM retired WHERE merged_into IS NOT NULL"),
             redefined=with_referrers(redefined, latest.values()),
             asking_sql=with_referrers(asking, latest.values()),
+            has_writes=has_writes or touched.size > 0,
         )
 
     def differences(self, before: Membership | None, after: Membership) -> Iterator[Difference]:
@@ -74,7 +79,7 @@ class Causes:
             rest = replace(rest, left=rest.left - merged)
         if after.segment_id in self.redefined:
             parts = [(Cause.DEFINITION, ContactSet.all(capacity))]
-        elif after.segment_id in self.asking_sql and self.touched.size:
+        elif after.segment_id in self.asking_sql and self.has_writes:
             parts = [(Cause.DATA, ContactSet.all(capacity))]
         else:
             touched = _within(self.touched, capacity)

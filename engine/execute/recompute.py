@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,21 +13,21 @@ import duckdb
 from engine.definition import Segment
 from engine.execute.batch import OnStep, everyone
 from engine.execute.causes import Causes
-from engine.execute.contact_set import ContactSet
+from engine.execute.contact_set import ContactIds, ContactSet
 from engine.execute.evaluation import Evaluation
-from engine.execute.incremental.changes import evaluate_changes
+from engine.execute.incremental.changes import Changes, evaluate_changes
 from engine.execute.memberships import (
     Membership,
     keep_memberships,
-    read_memberships,
 )
-from engine.execute.transitions import write_transitions
+from engine.execute.remembered import remember, remembered
+from engine.execute.transitions import Difference, write_transitions
 from engine.storage import Store
 from engine.storage.history import is_exact, moment_of
 from engine.storage.history.later import touch_changed_later
 from engine.storage.instants import stored_instant
 from engine.storage.interruption import run_interruptibly
-from engine.storage.segments import StoredSegment, stored_segments
+from engine.storage.segments import StoredSegment
 from engine.storage.store import begin_generation
 
 
@@ -90,48 +90,87 @@ def recompute(
     used: those of whom nothing was written, and whom time did not move, are not read; with `in_full` everybody is.
     Raises: StoreError when memory or disk do not suffice, KeyboardInterrupt: then everything is as before.
     """
-    return run_interruptibly(store, lambda: _recompute(store, as_of, clock, in_full, on_step))
+
+    def work() -> Recompute:
+        # The transaction is open from the start, so that nobody writes between reading and keeping.
+        with store.transaction(changes_rows=False) as cursor:
+            return computed(store, cursor, as_of(), clock=clock, asked=Asking(in_full=in_full), on_step=on_step)
+
+    return run_interruptibly(store, work)
 
 
-def _recompute(
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Which part of the work is to be done.
+
+    `in_full`: for everybody. `moved`: whom time may have moved, where that is known already. `segment_ids`: these
+    alone, and what they name is among them; who was touched stays on record then, unless `is_rest_in_full` says that
+    all other segments are evaluated in full anyway. `has_writes`: something was written that is not on record any more.
+    """
+
+    in_full: bool = False
+    moved: ContactIds | None = None
+    segment_ids: frozenset[str] | None = None
+    is_rest_in_full: bool = False
+    has_writes: bool = False
+
+
+def computed(
     store: Store,
-    ask_instant: Callable[[], datetime],
+    cursor: duckdb.DuckDBPyConnection,
+    as_of: datetime,
+    *,
     clock: Callable[[], datetime],
-    in_full: bool,
-    on_step: OnStep | None,
+    asked: Asking,
+    on_step: OnStep | None = None,
 ) -> Recompute:
-    # The transaction is open from the start, so that nobody writes between reading and keeping.
-    with store.transaction() as cursor:
-        as_of = ask_instant()
-        started = time.perf_counter()
-        segments = stored_segments(store)
-        before = read_memberships(cursor)
-        causes = Causes.of(cursor, segments, before)
-        with moment_of(store, as_of, writers_wait=True) as moment:
-            known = {} if in_full else before
-            changes = evaluate_changes(store, moment, segments, known, causes, on_step=on_step)
-            evaluation = changes.evaluation
-            if moment.has_later_changes:
-                evaluation = of_present_contacts(cursor, evaluation, moment.capacity)
-        evaluated = time.perf_counter()
-        of_past = moment.has_later_changes or not moment.is_exact
-        after = {name: _computed(item, before.get(name), evaluation, of_past) for name, item in segments.items()}
-        differences = [
-            difference
-            for name, membership in after.items()
-            if membership.failure is None
-            for difference in causes.differences(before.get(name), membership)
-        ]
-        write_transitions(cursor, differences, recorded_at=clock())
-        keep_memberships(cursor, before, after.values())
-        if not evaluation.failed:
-            # A segment that failed has the members of before: who changed since then stays on record.
-            cursor.execute("DELETE FROM touched")
-            if moment.has_later_changes:
-                touch_changed_later(cursor, stored_instant(as_of))
-        if after:
-            begin_generation(cursor)
-    store.membership_change_count += 1
+    """Compute segments at an instant, and keep them, within the caller's transaction, which changes no rows beside."""
+    started = time.perf_counter()
+    known = remembered(store, cursor)
+    segments, before = known.segments, known.memberships
+    if asked.segment_ids is not None:
+        segments = {name: item for name, item in segments.items() if name in asked.segment_ids}
+    causes = Causes.of(cursor, segments, before, has_writes=asked.has_writes)
+    with moment_of(store, as_of, writers_wait=True) as moment:
+        changes = evaluate_changes(
+            store, moment, segments, {} if asked.in_full else before, causes, moved=asked.moved, on_step=on_step
+        )
+        evaluation = changes.evaluation
+        if moment.has_later_changes:
+            evaluation = of_present_contacts(cursor, evaluation, moment.capacity)
+    evaluated = time.perf_counter()
+    of_past = moment.has_later_changes or not moment.is_exact
+    after = {name: _computed(item, before.get(name), evaluation, of_past) for name, item in segments.items()}
+    differences = [
+        difference
+        for name, membership in after.items()
+        if membership.failure is None
+        for difference in causes.differences(before.get(name), membership)
+    ]
+    write_transitions(cursor, differences, recorded_at=clock())
+    kept = keep_memberships(cursor, before, after.values())
+    is_all = asked.segment_ids is None or asked.is_rest_in_full
+    if is_all and not evaluation.failed:
+        # A segment that failed has the members of before: who changed since then stays on record.
+        cursor.execute("DELETE FROM touched")
+        store.after_commit(store.begin_touched_epoch)
+        if moment.has_later_changes:
+            touch_changed_later(cursor, stored_instant(as_of))
+    if after:
+        begin_generation(cursor)
+    remember(store, cursor, {**before, **kept})
+    return _result(segments, after, differences, changes, evaluated - started, time.perf_counter() - evaluated)
+
+
+def _result(
+    segments: Mapping[str, StoredSegment],
+    after: Mapping[str, Membership],
+    differences: Collection[Difference],
+    changes: Changes,
+    evaluate_seconds: float,
+    store_seconds: float,
+) -> Recompute:
+    evaluation = changes.evaluation
     seconds = evaluation.segment_seconds
     entered, left = Counter[str](), Counter[str]()
     for change in differences:
@@ -149,15 +188,14 @@ def _recompute(
         )
         for name, item in segments.items()
     )
-    finished = time.perf_counter()
     return Recompute(
-        as_of,
+        evaluation.as_of,
         evaluation.exact_since,
         evaluation.contact_count,
         len(changes.candidates),
         results,
-        evaluated - started,
-        finished - evaluated,
+        evaluate_seconds,
+        store_seconds,
     )
 
 

@@ -49,7 +49,7 @@ class StoredSegment:
 def stored_segments(store: Store) -> dict[str, StoredSegment]:
     """The latest version of every segment that was not deleted, by id, in order of id."""
     with store_errors(store.path), store.cursor() as cursor:
-        return _stored(cursor)
+        return segments_of(cursor)
 
 
 def versions_of(cursor: duckdb.DuckDBPyConnection, versions: Mapping[str, int]) -> dict[str, Segment]:
@@ -82,7 +82,7 @@ def stored_with_named(cursor: duckdb.DuckDBPyConnection, segment_id: str) -> lis
             name: read_segment(json.loads(text), fields=fields) for name, text in latest.items() if text is not None
         }
         if segment_id not in found | read:
-            raise UnknownSegmentError(segment_id, known=_stored(cursor))
+            raise UnknownSegmentError(segment_id, known=segments_of(cursor))
         found |= read
         missing = {named.segment_id for segment in read.values() for named in references_of(segment)} - {*found}
     return with_referenced([found[segment_id]], found)
@@ -92,7 +92,7 @@ def check_was_applied(store: Store, segment_id: str) -> None:
     """Raises: UnknownSegmentError for a segment that never was; one that was deleted is known."""
     with store_errors(store.path), store.cursor() as cursor:
         if segment_id not in _latest_versions(cursor):
-            raise UnknownSegmentError(segment_id, known=_stored(cursor))
+            raise UnknownSegmentError(segment_id, known=segments_of(cursor))
 
 
 def found_segment(segments: dict[str, StoredSegment], segment_id: str) -> StoredSegment:
@@ -110,7 +110,7 @@ def stored_beside(store: Store, segments: Sequence[Segment]) -> dict[str, Stored
     _check(store, segments)
     with store_errors(store.path), store.cursor() as cursor:
         _check_fields(cursor, segments)
-        known = _stored(cursor)
+        known = segments_of(cursor)
     _check_references(segments, known)
     return known
 
@@ -125,7 +125,7 @@ def apply_segments(
     _check(store, segments)
     with store.transaction() as cursor:
         _check_fields(cursor, segments)
-        known, versions = _stored(cursor), _latest_versions(cursor)
+        known, versions = segments_of(cursor), _latest_versions(cursor)
         _check_references(segments, known)
         applied = [_applied(segment, known.get(segment.id), versions.get(segment.id, 0)) for segment in segments]
         rows = [
@@ -144,7 +144,7 @@ def delete_segment(cursor: duckdb.DuckDBPyConnection, segment_id: str, *, delete
 
     Raises: UnknownSegmentError; SegmentInUseError if others name it.
     """
-    known = _stored(cursor)
+    known = segments_of(cursor)
     found_segment(known, segment_id)
     users = referrers(segment_id, (item.segment for item in known.values()))
     if users:
@@ -158,7 +158,7 @@ def delete_segment(cursor: duckdb.DuckDBPyConnection, segment_id: str, *, delete
 
 def segments_naming(cursor: duckdb.DuckDBPyConnection, field_name: str) -> list[str]:
     """The ids of the segments whose latest version looks at a field of contacts, in order."""
-    return [name for name, item in _stored(cursor).items() if field_name in contact_fields_of(item.segment.tree)]
+    return [name for name, item in segments_of(cursor).items() if field_name in contact_fields_of(item.segment.tree)]
 
 
 def _check(store: Store, segments: Sequence[Segment]) -> None:
@@ -182,7 +182,8 @@ def _applied(segment: Segment, known: StoredSegment | None, version: int) -> App
     return AppliedSegment(segment, Change.CHANGED, version + 1)
 
 
-def _stored(cursor: duckdb.DuckDBPyConnection) -> dict[str, StoredSegment]:
+def segments_of(cursor: duckdb.DuckDBPyConnection) -> dict[str, StoredSegment]:
+    """The latest version of every segment that was not deleted, in order of id, as a transaction sees them."""
     rows = cursor.execute(
         """
         SELECT id, version, definition, applied_at FROM segments

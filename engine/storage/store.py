@@ -49,6 +49,9 @@ class Store:
         """How many transactions were committed since it was opened."""
         self.membership_change_count = 0
         """How many of them changed memberships: whoever does so says it here, after the commit."""
+        self.touched_epoch = 0
+        """How often `touched` was emptied: whoever does so says it here, after the commit."""
+        self._after_commit: list[Callable[[], None]] = []
 
     @classmethod
     def create(
@@ -112,14 +115,18 @@ class Store:
         return open_database(self.path, self._settings, read_only=self._read_only)
 
     @contextmanager
-    def transaction(self, *, interruptible: bool = True) -> Iterator[duckdb.DuckDBPyConnection]:
+    def transaction(
+        self, *, interruptible: bool = True, changes_rows: bool = True
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor whose changes are kept all together when the block ends, or not at all when it raises.
 
-        Raises: StoreError, also for a store that is only read.
+        Without `changes_rows` it changes nothing that a writer remembers, but for `touched`: who empties that adds to
+        `touched_epoch`. Raises: StoreError, also for a store that is only read.
         """
         if self._read_only:
             raise StoreError(f"{self.path}: was opened to be read only; open it without read_only to change it")
         with self._writing, store_errors(self.path), self.cursor(interruptible=interruptible) as cursor:
+            self._after_commit.clear()
             cursor.execute("BEGIN")
             try:
                 yield cursor
@@ -128,7 +135,17 @@ class Store:
                 _roll_back(cursor)
                 raise
             cursor.execute("COMMIT")
-            self.change_count += 1
+            self.change_count += changes_rows
+            for work in self._after_commit:
+                work()
+
+    def after_commit(self, work: Callable[[], None]) -> None:
+        """Do some work once the transaction under way is committed, and before anybody else writes."""
+        self._after_commit.append(work)
+
+    def begin_touched_epoch(self) -> None:
+        """Say that `touched` was emptied."""
+        self.touched_epoch += 1
 
     @contextmanager
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -51,21 +51,24 @@ def evaluate_changes(
     before: Mapping[str, Membership],
     causes: Causes,
     *,
+    moved: ContactIds | None = None,
     on_step: OnStep | None = None,
 ) -> Changes:
     """Evaluate all segments: for who was touched or crossed by time where that is enough, else for everybody.
 
-    Members are those of a full evaluation, always. Segments that name one that is evaluated in full are, too.
+    Members are those of a full evaluation, always. Segments that name one that is evaluated in full are, too. `moved`
+    are those whom time alone may have moved; they are looked for if it is not given.
     """
     latest = {name: item.segment for name, item in segments.items()}
     in_full = {name: reason for name in latest if (reason := _reason_in_full(name, moment, before, causes))}
     few = [segment for name, segment in latest.items() if name not in in_full]
     candidates = np.empty(0, np.int32)
     if few:
-        moved, elsewhere = _moved_by_time(moment, few, before)
-        in_full |= dict.fromkeys(elsewhere, "a list in it was deleted, or time was too short for a sequence in it")
+        if moved is None:
+            moved, elsewhere = _moved_by_time(moment, few, before)
+            in_full |= dict.fromkeys(elsewhere, "a list in it was deleted, or time was too short for a sequence in it")
         touched = causes.touched.ids()
-        candidates = np.union1d(touched[touched < moment.capacity], moved.contact_ids).astype(np.int32)
+        candidates = np.union1d(touched[touched < moment.capacity], moved).astype(np.int32)
         if len(candidates) > MOST_CANDIDATES * moment.capacity:
             in_full |= {item.id: f"{len(candidates)} of {moment.capacity} contacts may have changed" for item in few}
     named = with_referrers(in_full, latest.values()) - in_full.keys()
@@ -105,7 +108,7 @@ def _reason_in_full(segment_id: str, moment: Moment, before: Mapping[str, Member
 
 def _moved_by_time(
     moment: Moment, segments: Sequence[Segment], before: Mapping[str, Membership]
-) -> tuple[Crossers, frozenset[str]]:
+) -> tuple[ContactIds, frozenset[str]]:
     """Whom time alone may have moved since the segments were computed, and the segments of which it cannot be said."""
     computed_at: dict[datetime, list[Segment]] = defaultdict(list)
     for segment in segments:
@@ -119,7 +122,7 @@ def _moved_by_time(
             found = crossings(group, catalog, after=at, until=moment.as_of)
             elsewhere |= found.elsewhere
             moved.append(crossers(moment.cursor, found))
-    return Crossers.united(moved), frozenset(elsewhere)
+    return Crossers.united(moved).contact_ids, frozenset(elsewhere)
 
 
 def _of_some(

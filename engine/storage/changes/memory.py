@@ -79,7 +79,8 @@ class ContactFlags:
 class WriterMemory:
     """The small tables, the next numbers, and the ids of all events once one has been asked for.
 
-    It is right as long as nobody but the writer writes: `change_count` is that of the store when it was read.
+    It is right as long as nobody but the writer writes: `change_count` is that of the store when it was read, and
+    `touched_epoch`, which says when `touched` was emptied.
     """
 
     change_count: int
@@ -96,6 +97,7 @@ class WriterMemory:
     event_ids: EventIds | None = None
     custom_event_keys: EventIds | None = None
     touched: ContactFlags = field(default_factory=ContactFlags)
+    touched_epoch: int = 0
     identity_count: int = 0
     identities: IdentityIndex | None = None
     """The owners of all identities, once looking them up has cost as much as reading them."""
@@ -139,6 +141,10 @@ class WriterMemory:
             identity_count=numbers[4],
             touched=ContactFlags(i for (i,) in cursor.execute("SELECT DISTINCT contact_id FROM touched").fetchall()),
         )
+
+    def forget_touched(self, epoch: int) -> None:
+        """Nobody is touched any more: the store's `touched_epoch` says so."""
+        self.touched, self.touched_epoch = ContactFlags(), epoch
 
     @property
     def merging_identities(self) -> frozenset[str]:
