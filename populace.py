@@ -153,13 +153,16 @@ def init(path: str | Path, *, timezone: str = "UTC") -> Workspace:
     return Workspace.open(path)
 
 
-def open(path: str | Path, *, read_only: bool = False, memory_bytes: int | None = None) -> Workspace:  # noqa: A001 (populace.open, as in webbrowser.open)
+def open(  # noqa: A001 (populace.open, as in webbrowser.open)
+    path: str | Path, *, read_only: bool = False, live: bool = False, memory_bytes: int | None = None
+) -> Workspace:
     """Open a workspace: to change it, alone, or `read_only`, beside others that only read.
 
-    `memory_bytes` bounds the tables in memory; half of the machine's by default. Close it, or use it in `with`.
-    Raises: StoreError if it is no workspace, or another process holds it.
+    With `live`, memberships follow what is written, and the clock, by themselves: see docs/live.md. `memory_bytes`
+    bounds the tables in memory; half of the machine's by default. Close it, or use it in `with`.
+    Raises: StoreError if it is no workspace, or another process holds it; CallerError.
     """
-    return Workspace.open(path, read_only=read_only, memory_bytes=memory_bytes)
+    return Workspace.open(path, read_only=read_only, live=live, memory_bytes=memory_bytes)
 
 
 def restore(snapshot: str | Path, path: str | Path, *, memory_bytes: int | None = None) -> RestoreReport:

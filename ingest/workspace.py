@@ -22,6 +22,7 @@ from engine.execute.batch import at_moment, evaluate_moment
 from engine.execute.contact import ContactCard, contact_card, find_contact, segments_of
 from engine.execute.explain import Explanation, explain_contact
 from engine.execute.forecast import MOST_DAYS, Forecast, OnDay, forecast
+from engine.execute.live import Live
 from engine.execute.members import EMAIL_SCHEMA, email_batches, email_batches_of, some_emails
 from engine.execute.memberships import Membership, forget_segment, status_of, stored_memberships
 from engine.execute.publish import published_file
@@ -117,13 +118,19 @@ class Workspace(ContactMethods, TransitionMethods, KeepingMethods):
     written was written.
     """
 
-    def __init__(self, path: Path, store: Store, held: ExitStack, *, clock: Clock = utc_now) -> None:
+    def __init__(
+        self, path: Path, store: Store, held: ExitStack, *, clock: Clock = utc_now, live: bool = False
+    ) -> None:
         self.path = path
         self._store, self._held, self._clock = store, held, clock
         self._writer = Writer(store, clock=clock)
         held.callback(self._writer.close)
         self.events, self.fields = Events(self._writer), Fields(self._writer)
         self._lists, self._tags = Lists(store, self._writer), Tags(store, self._writer)
+        self._live = Live(store, clock=clock) if live else None
+        if self._live is not None:
+            held.callback(self._live.close)
+            self._live.start()
         self._memberships: tuple[int, Mapping[str, Membership]] | None = None
 
     @classmethod
@@ -135,15 +142,21 @@ class Workspace(ContactMethods, TransitionMethods, KeepingMethods):
         make_workspace(Path(path), default_zone=as_default_timezone(timezone), created_at=datetime.now(UTC))
 
     @classmethod
-    def open(cls, path: str | Path, *, read_only: bool = False, memory_bytes: int | None = None) -> Self:
+    def open(
+        cls, path: str | Path, *, read_only: bool = False, live: bool = False, memory_bytes: int | None = None
+    ) -> Self:
         """A workspace that exists. `memory_bytes` bounds the tables in memory; half of the machine's by default.
 
-        Raises: StoreError if it is no workspace, or another process holds it.
+        With `live`, memberships follow what is written, and the clock, by themselves: see docs/live.md.
+        Raises: StoreError if it is no workspace, or another process holds it; CallerError for `live` of one that is
+        only read.
         """
+        if live and read_only:
+            raise CallerError("live: memberships cannot be kept up to date in a workspace that is only read")
         with ExitStack() as stack:
             settings = StoreSettings(memory_bytes=memory_bytes)
             store = stack.enter_context(opened_workspace(Path(path), settings, read_only=read_only))
-            return cls(Path(path), store, stack.pop_all())
+            return cls(Path(path), store, stack.pop_all(), live=live)
 
     @property
     def timezone(self) -> str:
@@ -233,6 +246,15 @@ class Workspace(ContactMethods, TransitionMethods, KeepingMethods):
         """
         instant = None if as_of is None else as_instant(as_of)
         return recompute(self._store, as_of=lambda: instant or self._clock(), clock=self._clock, on_step=on_step)
+
+    def wait_until_current(self, timeout_seconds: float | None = None) -> bool:
+        """Wait until members are what all writes make of them that were answered before; whether they are.
+
+        Raises: CallerError where memberships are not kept up to date: see `open`.
+        """
+        if self._live is None:
+            raise CallerError("this workspace is not live: open it with live=True, or call recompute()")
+        return self._live.wait_until_current(timeout_seconds)
 
     def members(self, segment_id: str, *, as_of: Instant = None) -> pl.DataFrame:
         """The members of a segment as last computed, or those that it has at an instant, of which nothing is kept.

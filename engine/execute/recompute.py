@@ -15,7 +15,7 @@ from engine.execute.batch import OnStep, everyone
 from engine.execute.causes import Causes
 from engine.execute.contact_set import ContactIds, ContactSet
 from engine.execute.evaluation import Evaluation
-from engine.execute.incremental.changes import Changes, evaluate_changes
+from engine.execute.incremental.changes import Changes, OnCandidates, evaluate_changes
 from engine.execute.memberships import (
     Membership,
     keep_memberships,
@@ -106,6 +106,7 @@ class Asking:
     `in_full`: for everybody. `moved`: whom time may have moved, where that is known already. `segment_ids`: these
     alone, and what they name is among them; who was touched stays on record then, unless `is_rest_in_full` says that
     all other segments are evaluated in full anyway. `has_writes`: something was written that is not on record any more.
+    `on_candidates`: see `evaluate_changes`.
     """
 
     in_full: bool = False
@@ -113,6 +114,7 @@ class Asking:
     segment_ids: frozenset[str] | None = None
     is_rest_in_full: bool = False
     has_writes: bool = False
+    on_candidates: OnCandidates | None = None
 
 
 def computed(
@@ -133,7 +135,15 @@ def computed(
     causes = Causes.of(cursor, segments, before, has_writes=asked.has_writes)
     with moment_of(store, as_of, writers_wait=True) as moment:
         changes = evaluate_changes(
-            store, moment, segments, {} if asked.in_full else before, causes, moved=asked.moved, on_step=on_step
+            store,
+            moment,
+            segments,
+            {} if asked.in_full else before,
+            causes,
+            others=known.segments,
+            moved=asked.moved,
+            on_candidates=asked.on_candidates,
+            on_step=on_step,
         )
         evaluation = changes.evaluation
         if moment.has_later_changes:

@@ -55,6 +55,12 @@ class Crossings:
         """When custom events may end."""
         return Window(just_after(self.after), just_after(self.until))
 
+    def moves_as_time(self, window: Window) -> bool:
+        """Whether an edge that moved over a window moved as fast as time."""
+        if window.start_at is None or window.end_at is None:
+            return False
+        return window.end_at - window.start_at == self.until - self.after
+
 
 def crossings(segments: Iterable[Segment], catalog: Catalog, *, after: datetime, until: datetime) -> Crossings:
     """What time alone can change about segments between two instants."""

@@ -52,6 +52,7 @@ class Store:
         self.touched_epoch = 0
         """How often `touched` was emptied: whoever does so says it here, after the commit."""
         self._after_commit: list[Callable[[], None]] = []
+        self._listeners: list[Callable[[], None]] = []
 
     @classmethod
     def create(
@@ -138,6 +139,13 @@ class Store:
             self.change_count += changes_rows
             for work in self._after_commit:
                 work()
+        if changes_rows:
+            for listener in self._listeners:
+                listener()
+
+    def when_rows_change(self, listener: Callable[[], None]) -> None:
+        """Tell somebody, from the thread that did it, of every commit that changed rows; it must not take long."""
+        self._listeners.append(listener)
 
     def after_commit(self, work: Callable[[], None]) -> None:
         """Do some work once the transaction under way is committed, and before anybody else writes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -27,6 +27,8 @@ from engine.storage.history import Moment
 from engine.storage.segments import StoredSegment
 
 log = logging.getLogger(__name__)
+
+OnCandidates = Callable[[Moment, ContactIds], None]
 
 MOST_CANDIDATES = 0.2
 """The share of contacts from which on reading all of them is faster than reading these (measured)."""
@@ -51,15 +53,19 @@ def evaluate_changes(
     before: Mapping[str, Membership],
     causes: Causes,
     *,
+    others: Mapping[str, StoredSegment] | None = None,
     moved: ContactIds | None = None,
+    on_candidates: OnCandidates | None = None,
     on_step: OnStep | None = None,
 ) -> Changes:
     """Evaluate all segments: for who was touched or crossed by time where that is enough, else for everybody.
 
     Members are those of a full evaluation, always. Segments that name one that is evaluated in full are, too. `moved`
-    are those whom time alone may have moved; they are looked for if it is not given.
+    are those whom time alone may have moved; they are looked for if it is not given. `others` are segments that these
+    may name. `on_candidates` is told who is looked at, with a moment that sees nobody else.
     """
     latest = {name: item.segment for name, item in segments.items()}
+    known = {**{name: item.segment for name, item in (others or {}).items()}, **latest}
     in_full = {name: reason for name in latest if (reason := _reason_in_full(name, moment, before, causes))}
     few = [segment for name, segment in latest.items() if name not in in_full]
     candidates = np.empty(0, np.int32)
@@ -79,9 +85,9 @@ def evaluate_changes(
     parts = []
     if in_full:
         whole = [latest[name] for name in in_full]
-        parts.append(evaluate_moment(moment, whole, queries=Queries(store), others=latest, on_step=on_step))
+        parts.append(evaluate_moment(moment, whole, queries=Queries(store), others=known, on_step=on_step))
     if few:
-        parts.append(_of_some(store, moment, few, before, candidates, on_step))
+        parts.append(_of_some(store, moment, few, before, candidates, on_candidates, on_step))
     evaluation = _united(parts, moment, parts[0].contact_count if in_full else moment.contact_count)
     return Changes(evaluation, in_full, candidates)
 
@@ -131,6 +137,7 @@ def _of_some(
     segments: Sequence[Segment],
     before: Mapping[str, Membership],
     candidates: ContactIds,
+    on_candidates: OnCandidates | None,
     on_step: OnStep | None,
 ) -> Evaluation:
     """The segments evaluated for the candidates; all others are in them, or not, as before."""
@@ -138,6 +145,8 @@ def _of_some(
     if not len(candidates):
         return Evaluation(moment.as_of, moment.exact_since, 0, members, {}, ())
     of_candidates = only_these(moment, f"{store.database}.main", candidates, Asked.by(segments))
+    if on_candidates is not None:
+        on_candidates(of_candidates, candidates)
     found = evaluate_moment(of_candidates, segments, queries=Queries(store), on_step=on_step)
     for name, now in found.members.items():
         is_other = members[name].flags_of(candidates) != now.flags()

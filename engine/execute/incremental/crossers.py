@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -42,14 +42,16 @@ class Crossers:
         )
 
 
-def crossers(cursor: duckdb.DuckDBPyConnection, crossings: Crossings) -> Crossers:
-    """Whom windows cross something of, of the contacts that a cursor sees.
+def crossers(
+    cursor: duckdb.DuckDBPyConnection, crossings: Crossings, queries: Iterable[CrossingQuery] | None = None
+) -> Crossers:
+    """Whom windows cross something of, of the contacts that a cursor sees. `queries` are those of `crossings`, if made.
 
     `crosses_at` is right where the edges of windows move as fast as time from the one instant to the other, or jump at
     the last of them.
     """
     found: list[Crossers] = []
-    for query in crossing_queries(crossings):
+    for query in crossing_queries(crossings) if queries is None else queries:
         found += _found_by(cursor, query, crossings)
     return Crossers.united(found)
 
@@ -90,17 +92,10 @@ def _lies_in(window: AnyWindow, at: Instants, zone_ids: npt.NDArray[np.int16] | 
 
 def _crosses_at(window: AnyWindow, at: Instants, crossings: Crossings) -> Instants:
     """When a moving edge passes each of the instants that lie in the stretch that it passes over."""
-    if isinstance(window, LocalWindow) or not moves_as_time(window, crossings):
+    if isinstance(window, LocalWindow) or not crossings.moves_as_time(window):
         return np.full(len(at), microseconds(crossings.until), np.int64)
     assert window.start_at is not None
     return at + (microseconds(crossings.after) - microseconds(window.start_at) + 1)
-
-
-def moves_as_time(window: Window, crossings: Crossings) -> bool:
-    """Whether an edge that moved over a window moved as fast as time."""
-    if window.start_at is None or window.end_at is None:
-        return False
-    return window.end_at - window.start_at == crossings.until - crossings.after
 
 
 def microseconds(at: datetime) -> int:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from engine.storage.history.moment import Moment, is_exact, moment_of
+from engine.storage.history.moment import Moment, has_changed_since, is_exact, moment_of
 
-__all__ = ["Moment", "is_exact", "moment_of"]
+__all__ = ["Moment", "has_changed_since", "is_exact", "moment_of"]

@@ -58,6 +58,11 @@ def is_exact(as_of: datetime, exact_since: datetime | None) -> bool:
     return exact_since is None or as_of >= exact_since
 
 
+def has_changed_since(store: Store, cursor: duckdb.DuckDBPyConnection, at: datetime) -> bool:
+    """Whether anything but events came in after an instant, as a transaction that writes sees it."""
+    return present_of(store, cursor, store.change_count).has_later_changes(cursor, stored_instant(at))
+
+
 @contextmanager
 def moment_of(
     store: Store, as_of: datetime, *, contact_id: int | None = None, writers_wait: bool = False

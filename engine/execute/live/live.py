@@ -1,0 +1,266 @@
+"""The live loop: after each commit those who were touched are looked at, and at each deadline those whom time moves."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+
+import duckdb
+import numpy as np
+
+from engine.definition.references import with_referrers
+from engine.definition.tree import CONTACT_TIMEZONE
+from engine.definition.walk import queries_of
+from engine.errors import PopulaceError
+from engine.execute.contact_set import ContactIds
+from engine.execute.live.deadlines import MOST_AHEAD, Deadline, Deadlines
+from engine.execute.recompute import Asking, Recompute, computed
+from engine.execute.remembered import remembered
+from engine.plan import Catalog
+from engine.storage import Store
+from engine.storage.connection import store_errors
+from engine.storage.history import Moment, has_changed_since
+from engine.storage.segments import StoredSegment
+from engine.storage.store import lists_of, zones_of_contacts
+
+log = logging.getLogger(__name__)
+
+MOST_STEPS = 24
+"""So many instants that were missed are caught up one by one; of more, several are caught up at once."""
+
+AHEAD_AGAIN = timedelta(minutes=10)
+"""Deadlines are looked for again when they are known no further ahead than this."""
+
+LOOK_AT_CLOCK_SECONDS = 1.0
+"""A clock that was set, or a machine that slept, is noticed so soon."""
+
+RETRY_SECONDS = 1.0
+SQL_SECONDS, SQL_SHARE = 60.0, 0.1
+"""Segments with SQL are evaluated in full: not more often than this, and for no larger a share of the time."""
+
+_NOBODY = np.empty(0, np.int32)
+
+OnTick = Callable[[Recompute], None]
+
+
+class Live:
+    """Keeps the memberships of a store up to date, in a thread of its own once it is started. Close it.
+
+    Every tick is a transaction of its own, in which others do not write. Instants are UTC.
+    """
+
+    def __init__(self, store: Store, *, clock: Callable[[], datetime], on_tick: OnTick = lambda _: None) -> None:
+        self._store, self._clock, self._on_tick = store, clock, on_tick
+        self._ticking = threading.Lock()
+        self._news = threading.Condition()
+        self._change_count = 0
+        self._seen_change_count = -1
+        self._is_closing = False
+        self._thread: threading.Thread | None = None
+        self._segments: dict[str, StoredSegment] | None = None
+        self._definition_count = 0
+        self._was_told = False
+        self._deadlines: Deadlines | None = None
+        self._sql_ids: frozenset[str] = frozenset()
+        self._sql_at: datetime | None = None
+        self._has_writes = False
+        store.when_rows_change(self._hear)
+
+    def start(self) -> None:
+        """Begin, in a thread of its own."""
+        self._thread = threading.Thread(target=self._run, name="populace-live", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End after the tick under way. Calling it twice is fine."""
+        with self._news:
+            self._is_closing = True
+            self._news.notify_all()
+        if self._thread is not None:
+            self._thread.join()
+
+    def wait_until_current(self, timeout_seconds: float | None = None) -> bool:
+        """Wait until members are what all writes make of them that were answered before; whether they are."""
+        with self._news:
+            asked = self._change_count
+            return (
+                self._news.wait_for(lambda: self._seen_change_count >= asked or self._is_closing, timeout_seconds)
+                and self._seen_change_count >= asked
+            )
+
+    @property
+    def next_at(self) -> datetime | None:
+        """The next instant at which there is something to do if nothing is written; None before the first tick."""
+        deadlines = self._deadlines
+        return None if deadlines is None else deadlines.next_at
+
+    def catch_up(self) -> None:
+        """Do all that is due now. Raises: StoreError, KeyboardInterrupt; then it is due as before."""
+        with self._ticking, store_errors(self._store.path):
+            with self._news:
+                heard = self._change_count
+            self._catch_up()
+            with self._news:
+                self._seen_change_count = heard
+                self._news.notify_all()
+
+    # --- one after the other ------------------------------------------------------------------------------------------
+
+    def _catch_up(self) -> None:
+        if self._deadlines is None or self._clock() >= self._deadlines.known_until or self._is_redefined():
+            self._begin()
+        for deadline in [] if self._deadlines is None else _few(self._deadlines.due(self._clock())):
+            self._tick(deadline)
+        if self._has_touched():
+            self._tick(None)
+        if self._deadlines is None:
+            self._begin()
+        elif self._clock() > self._deadlines.known_until - AHEAD_AGAIN:
+            self._look_ahead(self._deadlines)
+        self._evaluate_sql()
+
+    def _begin(self) -> None:
+        """Catch up with all that happened since segments were computed, and find the deadlines ahead."""
+        self._deadlines = None
+        for step in self._missed():
+            with self._store.transaction(changes_rows=False) as cursor:
+                known = remembered(self._store, cursor)
+                self._segments = dict(known.segments)
+                self._definition_count = self._count_definitions(cursor)
+                queries = {name for name, item in known.segments.items() if queries_of(item.segment.tree)}
+                self._sql_ids = with_referrers(queries, (item.segment for item in known.segments.values()))
+                at = self._clock() if step is None else step
+                if known.segments:
+                    self._compute(cursor, at, moved=None)
+        assert self._segments is not None
+        segments = [item.segment for name, item in self._segments.items() if name not in self._sql_ids]
+        deadlines = Deadlines(segments, known_since=at)
+        self._look_ahead(deadlines)
+        self._deadlines = deadlines
+
+    def _missed(self) -> Iterator[datetime | None]:
+        """The instants at which to catch up; the last one is None, for now."""
+        with self._store.transaction(changes_rows=False) as cursor:
+            known = remembered(self._store, cursor)
+            computed_at = [item.as_of for item in known.memberships.values() if item.as_of is not None]
+            is_touched = cursor.execute("SELECT EXISTS (FROM touched)").fetchall() == [(True,)]
+            since, now = min(computed_at, default=None), self._clock()
+            steps = []
+            is_long = since is not None and now - since > MOST_AHEAD
+            if since is not None and is_long and not is_touched and not has_changed_since(self._store, cursor, since):
+                step = max((now - since) / MOST_STEPS, MOST_AHEAD)
+                steps = [since + step * number for number in range(1, MOST_STEPS) if since + step * number < now]
+        yield from steps
+        yield None
+
+    def _tick(self, deadline: Deadline | None) -> None:
+        """Look at those whom time moves at a deadline, and at those who were touched."""
+        with self._store.transaction(changes_rows=False) as cursor:
+            at = self._clock()
+            known = remembered(self._store, cursor)
+            latest = max((item.as_of for item in known.memberships.values() if item.as_of is not None), default=at)
+            if latest - at < timedelta(seconds=LOOK_AT_CLOCK_SECONDS):
+                at = max(at, latest)  # clocks that are kept right go back a little
+            moved: ContactIds | None = _NOBODY
+            if deadline is not None:
+                moved = None if deadline.segment_ids else deadline.contact_ids
+                if deadline.at >= latest and not has_changed_since(self._store, cursor, deadline.at):
+                    at = deadline.at
+            self._compute(cursor, at, moved=moved)
+
+    def _compute(self, cursor: duckdb.DuckDBPyConnection, at: datetime, *, moved: ContactIds | None) -> None:
+        """One tick, but for segments with SQL."""
+        assert self._segments is not None
+        live = frozenset(self._segments) - self._sql_ids
+        self._has_writes |= cursor.execute("SELECT EXISTS (FROM touched)").fetchall() == [(True,)]
+        asked = Asking(moved=moved, segment_ids=live, is_rest_in_full=True, on_candidates=self._add_deadlines)
+        self._was_told = False
+        done = computed(self._store, cursor, at, clock=self._clock, asked=asked)
+        if not self._was_told and (done.candidate_count or any(item.in_full for item in done.segments)):
+            self._deadlines = None  # those of who was touched are not among them
+        self._store.after_commit(lambda: self._on_tick(done))
+
+    def _add_deadlines(self, of_some: Moment, contact_ids: ContactIds) -> None:
+        self._was_told = True
+        if self._deadlines is not None:
+            self._deadlines.add(of_some, contact_ids)
+
+    def _look_ahead(self, deadlines: Deadlines) -> None:
+        has_zones = any(segment.timezone == CONTACT_TIMEZONE for segment in deadlines.segments)
+        with self._store.reading() as cursor:
+            default = self._store.default_zone
+            zones = zones_of_contacts(cursor, default) if has_zones else {0: default}
+            until = max(self._clock(), deadlines.known_until) + MOST_AHEAD
+            deadlines.look_ahead(cursor, Catalog(lists_of(cursor), zones), until)
+
+    def _is_redefined(self) -> bool:
+        """Whether segments are others than when deadlines were looked for."""
+        with self._store.cursor() as cursor:
+            return self._count_definitions(cursor) != self._definition_count
+
+    @staticmethod
+    def _count_definitions(cursor: duckdb.DuckDBPyConnection) -> int:
+        ((count,),) = cursor.execute("SELECT count(*) FROM segments").fetchall()
+        return int(count)
+
+    def _has_touched(self) -> bool:
+        return self._store.rows("SELECT EXISTS (FROM touched)") == [(True,)]
+
+    def _evaluate_sql(self) -> None:
+        """Evaluate the segments with SQL, if it is time to."""
+        started = self._clock()
+        if not self._sql_ids or (self._sql_at is not None and started < self._sql_at):
+            return
+        with self._store.transaction(changes_rows=False) as cursor:
+            asked = Asking(segment_ids=self._sql_ids, has_writes=self._has_writes)
+            done = computed(self._store, cursor, self._clock(), clock=self._clock, asked=asked)
+            self._store.after_commit(lambda: self._on_tick(done))
+        self._has_writes = False
+        seconds = (self._clock() - started).total_seconds()
+        self._sql_at = self._clock() + timedelta(seconds=max(SQL_SECONDS, seconds / SQL_SHARE))
+
+    # --- the thread ---------------------------------------------------------------------------------------------------
+
+    def _hear(self) -> None:
+        with self._news:
+            self._change_count += 1
+            self._news.notify_all()
+
+    def _run(self) -> None:
+        while not self._is_closing:
+            try:
+                self.catch_up()
+            except (PopulaceError, KeyboardInterrupt) as error:
+                log.error("memberships are not up to date, it is tried again: %s", error)
+                with self._news:
+                    self._news.wait_for(lambda: self._is_closing, RETRY_SECONDS)
+                continue
+            with self._news:
+                self._news.wait_for(self._has_work, self._seconds_to_wait())
+
+    def _has_work(self) -> bool:
+        return self._is_closing or self._seen_change_count < self._change_count
+
+    def _seconds_to_wait(self) -> float:
+        """Until the next deadline; not long, for clocks may be set."""
+        ahead = [at for at in (self.next_at, self._sql_at) if at is not None]
+        if self._deadlines is None:
+            return RETRY_SECONDS
+        seconds = min((at - self._clock()).total_seconds() for at in ahead)
+        return min(max(seconds, 0.0), LOOK_AT_CLOCK_SECONDS)
+
+
+def _few(deadlines: Sequence[Deadline]) -> list[Deadline]:
+    """The deadlines, in order; if there are many, several of them as one at the last of their instants."""
+    size = -(-len(deadlines) // MOST_STEPS)
+    parts = [deadlines[first : first + size] for first in range(0, len(deadlines), size or 1)]
+    return [
+        Deadline(
+            part[-1].at,
+            np.unique(np.concatenate([item.contact_ids for item in part])),
+            frozenset().union(*(item.segment_ids for item in part)),
+        )
+        for part in parts
+    ]
