@@ -108,12 +108,28 @@ def evaluate_moment(
 
     `queries` runs those of analysts, if there are any. Raises: StepFailedError for a moment that ends with a failure.
     """
-    as_of = moment.as_of
     has_zones = any(item.timezone == CONTACT_TIMEZONE for item in (*segments, *(others or {}).values()))
-    plan = build_plan(segments, catalog or moment.catalog(has_zones=has_zones), as_of, others=others)
+    plan = build_plan(segments, catalog or moment.catalog(has_zones=has_zones), moment.as_of, others=others)
     if on_plan is not None:
         on_plan(plan)
-    run = _Run(moment, plan, queries, on_step)
+    return evaluate_plan(moment, segments, plan, queries=queries, on_step=on_step)
+
+
+def evaluate_plan(
+    moment: Moment,
+    segments: Sequence[Segment],
+    plan: Plan,
+    *,
+    steps: Mapping[str, Step] | None = None,
+    queries: Queries,
+    on_step: OnStep | None = None,
+) -> Evaluation:
+    """The same with a plan that was made before; `steps`, if given, are the statements of its scans, by name.
+
+    Raises: StepFailedError also with `steps`: of the scans themselves other statements cannot be made then.
+    """
+    as_of = moment.as_of
+    run = _Run(moment, plan, steps or {}, queries, on_step)
     run.all_scans()
     started = time.perf_counter()
     failed: dict[str, str] = {}
@@ -142,8 +158,10 @@ def everyone(cursor: duckdb.DuckDBPyConnection, capacity: int) -> ContactSet:
 class _Run:
     """One evaluation under way: the sets found so far, the conditions that failed, and what each step took."""
 
-    def __init__(self, moment: Moment, plan: Plan, queries: Queries, on_step: OnStep | None) -> None:
-        self.moment, self.queries = moment, queries
+    def __init__(
+        self, moment: Moment, plan: Plan, steps: Mapping[str, Step], queries: Queries, on_step: OnStep | None
+    ) -> None:
+        self.moment, self.steps, self.queries = moment, steps, queries
         self.cursor, self.plan, self.on_step = moment.cursor, plan, on_step
         self.sets: dict[str, ContactSet] = {}
         self.failed: dict[str, str] = {}
@@ -167,9 +185,9 @@ class _Run:
                 self._query(scan)
                 continue
             try:
-                self._scan(scan)
+                self._scan(scan, self.steps.get(scan.name))
             except StepFailedError as error:
-                if not self.moment.writers_wait:
+                if not self.moment.writers_wait or self.steps:
                     raise
                 log.error("%s; its conditions are computed one by one\n%s", error, error.sql)
                 self._one_by_one(scan)
@@ -196,8 +214,8 @@ class _Run:
                 log.error("condition %s failed: %s\n%s", condition.name, error, error.sql)
                 self.failed[condition.name] = str(error)
 
-    def _scan(self, scan: Scan) -> None:
-        step = scan_step(scan, self.plan)
+    def _scan(self, scan: Scan, step: Step | None = None) -> None:
+        step = step or scan_step(scan, self.plan)
         segment_ids = self._readers_of(scan.conditions)
         rows = self._timed(step, lambda sql: self.cursor.sql(sql).to_arrow_table(), segment_ids)
         contact_ids = rows.column(0).to_numpy()

@@ -64,6 +64,8 @@ class Causes:
         assert after.version is not None
         assert after.as_of is not None
         old = ContactSet.none(0) if before is None else before.members
+        if old is after.members:
+            return
         capacity = max(old.capacity, after.members.capacity)
         old, new = old.widened(capacity), after.members.widened(capacity)
         nobody = ContactSet.none(capacity)

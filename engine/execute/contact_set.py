@@ -62,6 +62,8 @@ class ContactSet:
 
     def widened(self, capacity: int) -> ContactSet:
         """The same contacts in a set with room for more."""
+        if capacity <= self.capacity:
+            return self
         missing = (capacity + 7) // 8 - len(self.bits)
         bits = np.concatenate([self.bits, np.zeros(missing, dtype=np.uint8)]) if missing > 0 else self.bits
         return ContactSet(bits, max(capacity, self.capacity))

@@ -4,29 +4,36 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from operator import is_not
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from engine.definition import Segment
 from engine.definition.references import with_referrers
 from engine.definition.tree import CONTACT_TIMEZONE
-from engine.execute.batch import OnStep, evaluate_moment
+from engine.errors import StepFailedError
+from engine.execute.batch import OnStep, evaluate_moment, evaluate_plan
 from engine.execute.causes import Causes
 from engine.execute.contact_set import ContactIds, ContactSet
 from engine.execute.evaluation import Evaluation, StepTime
 from engine.execute.incremental.crossers import Crossers, crossers
+from engine.execute.incremental.prepared import Prepared
 from engine.execute.incremental.some_contacts import Asked, only_these
 from engine.execute.memberships import Membership
 from engine.execute.sql_conditions import Queries
 from engine.plan.crossings import crossings
+from engine.plan.retiming import can_be_retimed
 from engine.storage import Store
 from engine.storage.history import Moment
 from engine.storage.segments import StoredSegment
 
 log = logging.getLogger(__name__)
+
+_plans: WeakKeyDictionary[Store, Prepared] = WeakKeyDictionary()
 
 OnCandidates = Callable[[Moment, ContactIds], None]
 
@@ -147,14 +154,43 @@ def _of_some(
     of_candidates = only_these(moment, f"{store.database}.main", candidates, Asked.by(segments))
     if on_candidates is not None:
         on_candidates(of_candidates, candidates)
-    found = evaluate_moment(of_candidates, segments, queries=Queries(store), on_step=on_step)
-    for name, now in found.members.items():
-        is_other = members[name].flags_of(candidates) != now.flags()
-        if is_other.any():
-            members[name] = members[name].toggled(candidates[is_other])
-    for name in found.failed:
-        del members[name]
-    return replace(found, members=members)
+    parts = list(_of_candidates(store, of_candidates, segments, on_step))
+    for found in parts:
+        for name, now in found.members.items():
+            is_other = members[name].flags_of(candidates) != now.flags()
+            if is_other.any():
+                members[name] = members[name].toggled(candidates[is_other])
+        for name in found.failed:
+            del members[name]
+    return replace(_united(parts, moment, 0), members=members)
+
+
+def _of_candidates(
+    store: Store, moment: Moment, segments: Sequence[Segment], on_step: OnStep | None
+) -> Iterator[Evaluation]:
+    """The segments evaluated for the contacts that a moment sees: those that can be with a plan that is remembered."""
+    others, queries = {segment.id: segment for segment in segments}, Queries(store)
+    anew = with_referrers((item.id for item in segments if not can_be_retimed(item)), segments)
+    prepared = [segment for segment in segments if segment.id not in anew]
+    if prepared:
+        catalog = moment.catalog(has_zones=any(segment.timezone == CONTACT_TIMEZONE for segment in prepared))
+        plan, steps = _prepared(store, prepared).at(catalog, moment.as_of)
+        try:
+            yield evaluate_plan(moment, prepared, plan, steps=steps, queries=queries, on_step=on_step)
+        except StepFailedError as error:
+            log.error("%s; once more with a new plan\n%s", error, error.sql)
+            anew |= {segment.id for segment in prepared}
+    if anew:
+        rest = [segment for segment in segments if segment.id in anew]
+        yield evaluate_moment(moment, rest, queries=queries, others=others, on_step=on_step)
+
+
+def _prepared(store: Store, segments: Sequence[Segment]) -> Prepared:
+    """The plan of segments; remembered, because they are mostly those of the last time."""
+    known = _plans.get(store)
+    if known is None or len(known.segments) != len(segments) or any(map(is_not, known.segments, segments)):
+        known = _plans[store] = Prepared(segments)
+    return known
 
 
 def _united(parts: Iterable[Evaluation], moment: Moment, contact_count: int) -> Evaluation:
