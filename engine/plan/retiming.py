@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -148,5 +148,5 @@ def _pairs_of_window(one: Window, other: Window) -> Iterator[tuple[datetime, dat
 
 
 @lru_cache(maxsize=256)
-def _field_names(kind: Any) -> tuple[str, ...] | None:
+def _field_names(kind: Hashable) -> tuple[str, ...] | None:
     return tuple(item.name for item in fields(kind)) if is_dataclass(kind) else None

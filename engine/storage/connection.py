@@ -47,6 +47,7 @@ class Instance:
         self._cursors: WeakSet[duckdb.DuckDBPyConnection] = WeakSet()
         self._interruptible: WeakSet[duckdb.DuckDBPyConnection] = WeakSet()
         self._is_interrupted = False
+        self._kept: list[duckdb.DuckDBPyConnection] = []
         self._stops: set[Callable[[], None]] = set()
         self._opening = threading.Lock()
         ((name,),) = connection.execute("SELECT current_database()").fetchall()
@@ -68,6 +69,18 @@ class Instance:
                 self._interruptible.add(cursor)
         cursor.execute(f"USE {database}")
         return cursor
+
+    def kept_cursor(self, *, database: str) -> duckdb.DuckDBPyConnection:
+        """A cursor that stays open for as long as the files do: they may be closed and opened again in between."""
+        cursor = self.cursor(database=database)
+        with self._opening:
+            self._kept.append(cursor)
+        return cursor
+
+    def _close_kept(self) -> None:
+        while self._kept:
+            with suppress(duckdb.Error):
+                self._kept.pop().close()
 
     def interrupt(self) -> None:
         """Stop every statement under way, and refuse new ones: they raise KeyboardInterrupt. From any thread.
@@ -128,6 +141,7 @@ class Instance:
         with self._opening:
             if _works(self._connection):  # another thread has done it in the meantime
                 return
+            self._close_kept()
             for cursor in list(self._cursors):
                 with suppress(duckdb.Error):
                     cursor.close()
@@ -141,8 +155,9 @@ class Instance:
         Raises: StoreError if a cursor is not closed in time: while one is open, the file is open, too.
         """
         with self._opening:
+            self._close_kept()
             until = time.monotonic() + WAIT_FOR_READERS_SECONDS
-            while any(_is_open(cursor) for cursor in list(self._cursors)):
+            while any(is_open(cursor) for cursor in list(self._cursors)):
                 if time.monotonic() > until:
                     raise StoreError("the workspace is being read; let that end, and try again")
                 time.sleep(0.01)
@@ -154,6 +169,7 @@ class Instance:
 
     def close(self) -> None:
         """Give the files back. Calling it twice is fine."""
+        self._close_kept()
         self._connection.close()
 
 
@@ -184,7 +200,7 @@ def _works(connection: duckdb.DuckDBPyConnection) -> bool:
     return True
 
 
-def _is_open(cursor: duckdb.DuckDBPyConnection) -> bool:
+def is_open(cursor: duckdb.DuckDBPyConnection) -> bool:
     """Whether a cursor was not closed yet, from any thread; what it does goes on."""
     try:
         cursor.query_progress()

@@ -112,6 +112,14 @@ class Store:
                 self.change_count += 1  # the commit that failed may be there all the same
                 return self._instance.cursor(database=self.database, interruptible=interruptible)
 
+    def kept_cursor(self) -> duckdb.DuckDBPyConnection:
+        """A cursor that stays open until the store is closed, or its file is replaced: see `is_open`.
+
+        Who writes uses it alone: nobody replaces the file then. Raises: StoreError.
+        """
+        with store_errors(self.path):
+            return self._instance.kept_cursor(database=self.database)
+
     def _open_again(self) -> duckdb.DuckDBPyConnection:
         return open_database(self.path, self._settings, read_only=self._read_only)
 

@@ -22,7 +22,7 @@ from engine.execute.contact_set import ContactIds, ContactSet
 from engine.execute.evaluation import Evaluation, StepTime
 from engine.execute.incremental.crossers import Crossers, crossers
 from engine.execute.incremental.prepared import Prepared
-from engine.execute.incremental.some_contacts import Asked, only_these
+from engine.execute.incremental.some_contacts import Asked, SomeContacts
 from engine.execute.memberships import Membership
 from engine.execute.sql_conditions import Queries
 from engine.plan.crossings import crossings
@@ -32,8 +32,6 @@ from engine.storage.history import Moment
 from engine.storage.segments import StoredSegment
 
 log = logging.getLogger(__name__)
-
-_plans: WeakKeyDictionary[Store, Prepared] = WeakKeyDictionary()
 
 OnCandidates = Callable[[Moment, ContactIds], None]
 
@@ -151,10 +149,11 @@ def _of_some(
     members = {item.id: before[item.id].members.widened(moment.capacity) for item in segments}
     if not len(candidates):
         return Evaluation(moment.as_of, moment.exact_since, 0, members, {}, ())
-    of_candidates = only_these(moment, f"{store.database}.main", candidates, Asked.by(segments))
+    bench = _bench_of(store, segments)
+    of_candidates = bench.contacts.hold(moment, candidates)
     if on_candidates is not None:
         on_candidates(of_candidates, candidates)
-    parts = list(_of_candidates(store, of_candidates, segments, on_step))
+    parts = list(_of_candidates(store, bench, of_candidates, segments, on_step))
     for found in parts:
         for name, now in found.members.items():
             is_other = members[name].flags_of(candidates) != now.flags()
@@ -166,15 +165,14 @@ def _of_some(
 
 
 def _of_candidates(
-    store: Store, moment: Moment, segments: Sequence[Segment], on_step: OnStep | None
+    store: Store, bench: _Bench, moment: Moment, segments: Sequence[Segment], on_step: OnStep | None
 ) -> Iterator[Evaluation]:
     """The segments evaluated for the contacts that a moment sees: those that can be with a plan that is remembered."""
     others, queries = {segment.id: segment for segment in segments}, Queries(store)
-    anew = with_referrers((item.id for item in segments if not can_be_retimed(item)), segments)
-    prepared = [segment for segment in segments if segment.id not in anew]
+    prepared, anew = bench.prepared.segments, bench.anew
     if prepared:
         catalog = moment.catalog(has_zones=any(segment.timezone == CONTACT_TIMEZONE for segment in prepared))
-        plan, steps = _prepared(store, prepared).at(catalog, moment.as_of)
+        plan, steps = bench.prepared.at(bench.contacts, catalog, moment.as_of)
         try:
             yield evaluate_plan(moment, prepared, plan, steps=steps, queries=queries, on_step=on_step)
         except StepFailedError as error:
@@ -185,11 +183,29 @@ def _of_candidates(
         yield evaluate_moment(moment, rest, queries=queries, others=others, on_step=on_step)
 
 
-def _prepared(store: Store, segments: Sequence[Segment]) -> Prepared:
-    """The plan of segments; remembered, because they are mostly those of the last time."""
-    known = _plans.get(store)
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """What evaluating segments for some contacts needs: tables for these, a plan, and who is not in it (`anew`)."""
+
+    segments: tuple[Segment, ...]
+    contacts: SomeContacts
+    prepared: Prepared
+    anew: frozenset[str]
+
+
+_benches: WeakKeyDictionary[Store, _Bench] = WeakKeyDictionary()
+
+
+def _bench_of(store: Store, segments: Sequence[Segment]) -> _Bench:
+    """The bench of segments; remembered, because they are mostly those of the last time."""
+    known = _benches.get(store)
     if known is None or len(known.segments) != len(segments) or any(map(is_not, known.segments, segments)):
-        known = _plans[store] = Prepared(segments)
+        anew = with_referrers([item.id for item in segments if not can_be_retimed(item)], segments)
+        prepared = Prepared([segment for segment in segments if segment.id not in anew])
+        known = _Bench(tuple(segments), SomeContacts(store, Asked.by(segments)), prepared, anew)
+        if store in _benches:
+            _benches[store].contacts.close()
+        _benches[store] = known
     return known
 
 

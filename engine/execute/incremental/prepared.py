@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from engine.compile import Step, scan_step
-from engine.compile.retimed import literals_of, retimed
+from engine.compile.retimed import Template, literals_of
 from engine.definition import Segment
+from engine.execute.incremental.some_contacts import SomeContacts
 from engine.plan import Catalog, Plan, build_plan
 from engine.plan.nodes import Expression
 from engine.plan.retiming import Question, Retiming, answers_at, questions_of, retiming
@@ -19,48 +20,58 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Made:
-    """A plan as it was made, its leaves then, and the statements of its scans. It is proven once it was made twice."""
+    """A plan as it was made, its leaves then, and its statements by name of the scan. `is_proven` once made twice."""
 
+    number: int
     plan: Plan
     answers: list[Expression]
-    steps: dict[str, Step]
+    templates: dict[str, Template]
     is_proven: bool = False
 
 
 class Prepared:
-    """The plan of segments that can be retimed, made anew only where more of it changes than where its windows lie."""
+    """The plan of segments that can be retimed, made anew only where more of it changes than where windows lie."""
 
     def __init__(self, segments: Sequence[Segment]) -> None:
         self.segments = tuple(segments)
         self._questions: tuple[Question, ...] = questions_of(segments)
         self._made: _Made | None = None
 
-    def at(self, catalog: Catalog, as_of: datetime) -> tuple[Plan, Mapping[str, Step]]:
-        """The plan at an instant, and the statements of its scans by name: of its scans themselves nothing else holds."""
+    def at(self, contacts: SomeContacts, catalog: Catalog, as_of: datetime) -> tuple[Plan, Mapping[str, Step]]:
+        """The plan at an instant, and the statements of its scans by name: the scans themselves may be of another."""
         answers = answers_at(self._questions, catalog, as_of)
         made = self._made
         if made is not None:
             moves = retiming(made.answers, answers, old_as_of=made.plan.as_of, new_as_of=as_of)
             if moves is not None:
-                plan, literals = _moved(made.plan, moves, as_of), literals_of(moves)
-                steps = {name: retimed(step, literals) for name, step in made.steps.items()}
+                literals = literals_of(moves)
+                made.is_proven = made.is_proven or self._is_the_same(made, literals, catalog, as_of)
                 if made.is_proven:
-                    return plan, steps
-                made.is_proven = self._is_the_same(steps, catalog, as_of)
-                if made.is_proven:
-                    return plan, steps
+                    return _moved(made.plan, moves, as_of), _prepared(made, contacts, literals)
         plan = build_plan(self.segments, catalog, as_of)
-        self._made = _Made(plan, answers, {scan.name: scan_step(scan, plan) for scan in plan.scans})
-        return plan, self._made.steps
+        steps = {scan.name: scan_step(scan, plan) for scan in plan.scans}
+        number = 1 if made is None else made.number + 1
+        self._made = _Made(number, plan, answers, {name: Template.of(step) for name, step in steps.items()})
+        return plan, steps
 
-    def _is_the_same(self, steps: Mapping[str, Step], catalog: Catalog, as_of: datetime) -> bool:
+    def _is_the_same(self, made: _Made, literals: Mapping[str, str], catalog: Catalog, as_of: datetime) -> bool:
         """Whether making the plan anew gives the same statements; that it does not is a bug of ours, and no reason."""
         plan = build_plan(self.segments, catalog, as_of)
         fresh = {scan.name: scan_step(scan, plan).sql for scan in plan.scans}
-        is_same = fresh == {name: step.sql for name, step in steps.items()}
+        is_same = fresh == {name: template.said(literals) for name, template in made.templates.items()}
         if not is_same:
             log.error("statements at another instant are not what they should be; they are made anew")
         return is_same
+
+
+def _prepared(made: _Made, contacts: SomeContacts, literals: Mapping[str, str]) -> Mapping[str, Step]:
+    """The steps as calls of prepared statements."""
+    steps = {}
+    for scan_name, template in made.templates.items():
+        name = f"{scan_name}_{made.number}"
+        contacts.prepare(name, template.statement)
+        steps[scan_name] = template.executed(name, literals)
+    return steps
 
 
 def _moved(plan: Plan, moves: Retiming, as_of: datetime) -> Plan:

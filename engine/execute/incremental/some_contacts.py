@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from weakref import ref
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 
@@ -26,7 +28,12 @@ from engine.definition.tree import (
 from engine.definition.vocabulary import CUSTOM_EVENT_PREFIX
 from engine.definition.walk import walk
 from engine.execute.contact_set import ContactIds
+from engine.storage import Store
+from engine.storage.connection import is_open
 from engine.storage.history import Moment
+
+FEW = 100
+"""So many are told to DuckDB in the statement: handing it a table takes longer."""
 
 _CANDIDATES = "candidates"
 
@@ -77,29 +84,72 @@ class Asked:
         self.has_properties |= events.event_filter is not None or events.kind.startswith(CUSTOM_EVENT_PREFIX)
 
 
-def only_these(moment: Moment, tables: str, contact_ids: ContactIds, asked: Asked) -> Moment:
-    """The moment with some contacts alone, numbered from 0 on in order of their ids; it sees nothing but what is asked.
+class SomeContacts:
+    """Tables of the names of the real ones, which hold some contacts alone, and statements prepared to read them.
 
-    `contact_ids` are ascending; `tables` is the schema of the real tables. A contact that is no more has no row.
-    Temporary tables of their names stand in front of them, until the cursor is closed.
+    They are temporary, in a cursor that is kept. Whoever writes uses them alone.
     """
-    cursor = moment.cursor
-    numbers = np.arange(len(contact_ids), dtype=np.int32)
-    cursor.register("candidate_rows", pa.table({"contact_id": contact_ids, "number": numbers}))
-    try:
-        cursor.execute(f"CREATE OR REPLACE TEMP TABLE {_CANDIDATES} AS FROM candidate_rows")
-    finally:
-        cursor.unregister("candidate_rows")
-    for name, (columns, where) in _parts(asked).items():
-        selected = "".join(f', t."{column}"' for column in columns)
-        cursor.execute(
-            f"""
-            CREATE OR REPLACE TEMP TABLE {name} AS
-            SELECT c.number AS contact_id{selected} FROM {tables}.{name} AS t JOIN {_CANDIDATES} AS c USING (contact_id)
-            {where}
+
+    def __init__(self, store: Store, asked: Asked) -> None:
+        self._store, self._parts = ref(store), _parts(asked)
+        self._cursor: duckdb.DuckDBPyConnection | None = None
+        self._prepared: set[str] = set()
+
+    def hold(self, moment: Moment, contact_ids: ContactIds) -> Moment:
+        """The moment with these contacts alone, numbered from 0 on in order of their ids; it sees what is asked, only.
+
+        `contact_ids` are ascending. A contact that is no more has no row.
+        """
+        cursor = self._open()
+        numbers = np.arange(len(contact_ids), dtype=np.int32)
+        rows = pa.table({"contact_id": contact_ids, "number": numbers})
+        if len(contact_ids) <= FEW:
+            pairs = ", ".join(f"({contact_id}, {n})" for n, contact_id in enumerate(contact_ids.tolist()))
+            cursor.execute(f"DELETE FROM {_CANDIDATES}")
+            cursor.execute(f"INSERT INTO {_CANDIDATES} VALUES {pairs}")
+        else:
+            cursor.register("candidate_rows", rows)
+            try:
+                cursor.execute(f"DELETE FROM {_CANDIDATES}")
+                cursor.execute(f"INSERT INTO {_CANDIDATES} FROM candidate_rows")
+            finally:
+                cursor.unregister("candidate_rows")
+        for name in self._parts:
+            cursor.execute(f"EXECUTE empty_{name}")
+            cursor.execute(f"EXECUTE fill_{name}")
+        return replace(moment, cursor=cursor, capacity=len(contact_ids), has_all_ids=False)
+
+    def prepare(self, name: str, statement: str) -> None:
+        """Prepare a statement with parameters, under a name that stands for nothing else."""
+        if name not in self._prepared:
+            self._open().execute(f"PREPARE {name} AS {statement}")
+            self._prepared.add(name)
+
+    def close(self) -> None:
+        """Give the cursor back."""
+        if self._cursor is not None:
+            self._cursor.close()
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        """The cursor, with the tables and the statements that fill them."""
+        if self._cursor is not None and is_open(self._cursor):
+            return self._cursor
+        self._prepared.clear()
+        store = self._store()
+        assert store is not None  # whoever asks has it
+        cursor, tables = store.kept_cursor(), f"{store.database}.main"
+        cursor.execute(f"CREATE TEMP TABLE {_CANDIDATES} (contact_id INTEGER, number INTEGER)")
+        for name, (columns, where) in self._parts.items():
+            selected = "".join(f', t."{column}"' for column in columns)
+            rows = f"""
+                SELECT c.number AS contact_id{selected}
+                FROM {tables}.{name} AS t JOIN {_CANDIDATES} AS c USING (contact_id) {where}
             """
-        )
-    return replace(moment, capacity=len(contact_ids), has_all_ids=False)
+            cursor.execute(f"CREATE TEMP TABLE {name} AS {rows} LIMIT 0")
+            cursor.execute(f"PREPARE empty_{name} AS DELETE FROM temp.{name}")
+            cursor.execute(f"PREPARE fill_{name} AS INSERT INTO temp.{name} {rows}")
+        self._cursor = cursor
+        return cursor
 
 
 def _parts(asked: Asked) -> Mapping[str, tuple[Sequence[str], str]]:
