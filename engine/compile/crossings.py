@@ -63,6 +63,18 @@ def crossing_queries(crossings: Crossings) -> Iterator[CrossingQuery]:
         yield _query(query, EVENTS, _value(subject, EVENTS), windows, subject)
 
 
+def all_crossings(queries: Sequence[CrossingQuery]) -> str:
+    """One query with the rows of all. Columns: query (its number), contact_id, source, at, zone_id (or NULL)."""
+    return " UNION ALL ".join(
+        f"""
+        SELECT {number}::INTEGER AS query, contact_id, source, "at"::TIMESTAMP AS "at",
+            {"zone_id" if query.has_zones else "NULL::SMALLINT"} AS zone_id
+        FROM ({query.sql})
+        """
+        for number, query in enumerate(queries)
+    )
+
+
 def _events_query(source: str, kind: exp.Column, by_kind: Mapping[str, Iterable[AnyWindow]]) -> CrossingQuery:
     """One pass over the events of several kinds; which windows are those of which kind is for the reader."""
     windows = {name: tuple(found) for name, found in by_kind.items()}

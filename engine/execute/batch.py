@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import and_, or_
 from typing import TypeVar
 
@@ -29,7 +29,7 @@ from engine.execute.sql_conditions import Queries, reason_of
 from engine.plan import Catalog, Plan, build_plan
 from engine.plan.expressions import facts_of, leaves, local_windows_of
 from engine.plan.nodes import Complement, Every, Expression, IsIn, IsMember, Never, Some
-from engine.plan.scans import Condition, Scan, SqlScan
+from engine.plan.scans import Condition, Membership, Scan, SqlScan
 from engine.plan.split import scan_of_one_condition
 from engine.storage import Store
 from engine.storage.history import Moment, moment_of
@@ -167,7 +167,7 @@ class _Run:
         self.failed: dict[str, str] = {}
         self.found: dict[str, ContactSet] = {}
         self.times: list[StepTime] = []
-        self.readers = _readers(plan)
+        self.readers = _readers(plan.memberships)
         self.capacity = moment.capacity
         has_all_ids, capacity = moment.has_all_ids, moment.capacity
         self.everyone = ContactSet.all(capacity) if has_all_ids else everyone(self.cursor, capacity)
@@ -217,6 +217,11 @@ class _Run:
     def _scan(self, scan: Scan, step: Step | None = None) -> None:
         step = step or scan_step(scan, self.plan)
         segment_ids = self._readers_of(scan.conditions)
+        if self.steps:  # for few contacts: the other way takes half a millisecond more
+            found = self._timed(step, lambda sql: self.cursor.execute(sql).fetchnumpy(), segment_ids)
+            for name in step.conditions:
+                self.sets[name] = ContactSet.of_ids(found["contact_id"][found[name]], self.capacity)
+            return
         rows = self._timed(step, lambda sql: self.cursor.sql(sql).to_arrow_table(), segment_ids)
         contact_ids = rows.column(0).to_numpy()
         for index, name in enumerate(step.conditions, start=1):
@@ -263,10 +268,11 @@ class _Run:
                 raise InvalidPlanError("expression", f"{expression} is not over sets")
 
 
-def _readers(plan: Plan) -> Mapping[str, list[str]]:
-    """The segments that use each condition."""
+@lru_cache(maxsize=4)
+def _readers(memberships: tuple[Membership, ...]) -> Mapping[str, list[str]]:
+    """The segments that use each condition. Remembered: a plan that is asked at many instants has the same ones."""
     readers: dict[str, list[str]] = {}
-    for membership in plan.memberships:
+    for membership in memberships:
         for name in dict.fromkeys(_conditions_of(membership.expression)):
             readers.setdefault(name, []).append(membership.segment_id)
     return readers

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 
 import duckdb
 
@@ -26,7 +27,7 @@ class Causes:
     """
 
     touched: ContactSet
-    merged: ContactSet
+    merged: Callable[[], ContactSet]
     redefined: frozenset[str]
     asking_sql: frozenset[str]
     has_writes: bool
@@ -46,14 +47,15 @@ class Causes:
             for name, item in segments.items()
             if name in before and before[name].version not in (None, item.version)
         }
-        old = versions_of(cursor, {name: version for name, version in computed.items() if version is not None})
+        versions = {name: version for name, version in computed.items() if version is not None}
+        old = versions_of(cursor, versions) if versions else {}
         redefined = {name for name in computed if not _means_the_same(old.get(name), segments[name].segment)}
         latest = {name: item.segment for name, item in segments.items()}
         asking = {name for name, segment in latest.items() if queries_of(segment.tree)}
         touched = _contacts(cursor, "SELECT DISTINCT contact_id FROM touched")
         return cls(
             touched=touched,
-            merged=_contacts(cursor, "SELECT contact_id FROM retired WHERE merged_into IS NOT NULL"),
+            merged=cache(lambda: _contacts(cursor, "SELECT contact_id FROM retired WHERE merged_into IS NOT NULL")),
             redefined=with_referrers(redefined, latest.values()),
             asking_sql=with_referrers(asking, latest.values()),
             has_writes=has_writes or touched.size > 0,
@@ -75,7 +77,7 @@ class Causes:
         if before is None or before.version is None:
             yield replace(rest, cause=Cause.FIRST_RUN)
             return
-        merged = rest.left & _within(self.merged, capacity)
+        merged = rest.left & _within(self.merged(), capacity) if rest.left.size else nobody
         if merged.size:
             yield replace(rest, left=merged, entered=nobody, cause=Cause.MERGE)
             rest = replace(rest, left=rest.left - merged)

@@ -40,12 +40,17 @@ class SegmentResult:
     """
 
     segment: Segment
-    size: int
+    members: ContactSet
     entered: int
     left: int
     seconds: float
     failure: str | None
     in_full: str | None
+
+    @property
+    def size(self) -> int:
+        """How many members it has."""
+        return self.members.size
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +163,7 @@ def computed(
         for difference in causes.differences(before.get(name), membership)
     ]
     write_transitions(cursor, differences, recorded_at=clock())
-    kept = keep_memberships(cursor, before, after.values())
+    kept = keep_memberships(cursor, before, after.values(), differences)
     is_all = asked.segment_ids is None or asked.is_rest_in_full
     if is_all and not evaluation.failed:
         # A segment that failed has the members of before: who changed since then stays on record.
@@ -189,7 +194,7 @@ def _result(
     results = tuple(
         SegmentResult(
             segment=item.segment,
-            size=after[name].members.size,
+            members=after[name].members,
             entered=entered[name],
             left=left[name],
             seconds=seconds.get(name, 0.0),

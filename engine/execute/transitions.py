@@ -64,8 +64,6 @@ TRANSITION_SCHEMA = pa.schema(_FIELDS)
 it was deleted.
 """
 
-_IS_LAST = "first_sequence = (SELECT max(first_sequence) FROM transitions)"
-
 
 def write_transitions(
     cursor: duckdb.DuckDBPyConnection, differences: Collection[Difference], *, recorded_at: datetime
@@ -73,7 +71,8 @@ def write_transitions(
     """Write down who left and entered, with the next sequence numbers, within the caller's transaction."""
     if not differences:
         return
-    sequence, latest = last_sequence(cursor) + 1, _last_recorded_at(cursor)
+    last, latest = _last(cursor)
+    sequence = last + 1
     first_sequences = []
     for item in differences:
         first_sequences.append(sequence)
@@ -103,14 +102,16 @@ def write_transitions(
 
 def last_sequence(cursor: duckdb.DuckDBPyConnection) -> int:
     """The number of the last transition; 0 where there is none."""
-    query = f"SELECT first_sequence + left_count + entered_count - 1 FROM transitions WHERE {_IS_LAST}"
-    rows = cursor.execute(query).fetchall()
-    return int(rows[0][0]) if rows else 0
+    return _last(cursor)[0]
 
 
-def _last_recorded_at(cursor: duckdb.DuckDBPyConnection) -> datetime | None:
-    rows = cursor.execute(f"SELECT recorded_at FROM transitions WHERE {_IS_LAST}").fetchall()
-    return rows[0][0] if rows else None
+def _last(cursor: duckdb.DuckDBPyConnection) -> tuple[int, datetime | None]:
+    """The number of the last transition, and when it was recorded. Both never fall."""
+    query = (
+        "SELECT coalesce(max(first_sequence + left_count + entered_count - 1), 0), max(recorded_at) FROM transitions"
+    )
+    ((sequence, recorded_at),) = cursor.execute(query).fetchall()
+    return int(sequence), recorded_at
 
 
 def read_differences(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
-from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -147,6 +146,10 @@ def _pairs_of_window(one: Window, other: Window) -> Iterator[tuple[datetime, dat
             yield first, second
 
 
-@lru_cache(maxsize=256)
-def _field_names(kind: Hashable) -> tuple[str, ...] | None:
-    return tuple(item.name for item in fields(kind)) if is_dataclass(kind) else None
+def _field_names(kind: Any) -> tuple[str, ...] | None:
+    if kind not in _FIELD_NAMES:
+        _FIELD_NAMES[kind] = tuple(item.name for item in fields(kind)) if is_dataclass(kind) else None
+    return _FIELD_NAMES[kind]
+
+
+_FIELD_NAMES: dict[Any, tuple[str, ...] | None] = {}

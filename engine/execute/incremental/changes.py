@@ -33,7 +33,7 @@ from engine.storage.segments import StoredSegment
 
 log = logging.getLogger(__name__)
 
-OnCandidates = Callable[[Moment, ContactIds], None]
+OnCandidates = Callable[[SomeContacts, datetime, ContactIds], None]
 
 MOST_CANDIDATES = 0.2
 """The share of contacts from which on reading all of them is faster than reading these (measured)."""
@@ -67,7 +67,7 @@ def evaluate_changes(
 
     Members are those of a full evaluation, always. Segments that name one that is evaluated in full are, too. `moved`
     are those whom time alone may have moved; they are looked for if it is not given. `others` are segments that these
-    may name. `on_candidates` is told who is looked at, with a moment that sees nobody else.
+    may name. `on_candidates` is told who is looked at, and at which instant, with tables that hold nobody else.
     """
     latest = {name: item.segment for name, item in segments.items()}
     known = {**{name: item.segment for name, item in (others or {}).items()}, **latest}
@@ -152,7 +152,7 @@ def _of_some(
     bench = _bench_of(store, segments)
     of_candidates = bench.contacts.hold(moment, candidates)
     if on_candidates is not None:
-        on_candidates(of_candidates, candidates)
+        on_candidates(bench.contacts, moment.as_of, candidates)
     parts = list(_of_candidates(store, bench, of_candidates, segments, on_step))
     for found in parts:
         for name, now in found.members.items():

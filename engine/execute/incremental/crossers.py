@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from engine.compile.crossings import CrossingQuery, crossing_queries
+from engine.compile.crossings import CrossingQuery, all_crossings, crossing_queries
 from engine.definition.timeframes import ONE_MICROSECOND
 from engine.execute.contact_set import ContactIds
 from engine.plan.crossings import Crossings
@@ -43,26 +43,35 @@ class Crossers:
 
 
 def crossers(
-    cursor: duckdb.DuckDBPyConnection, crossings: Crossings, queries: Iterable[CrossingQuery] | None = None
+    cursor: duckdb.DuckDBPyConnection, crossings: Crossings, queries: Sequence[CrossingQuery] | None = None
 ) -> Crossers:
     """Whom windows cross something of, of the contacts that a cursor sees. `queries` are those of `crossings`, if made.
 
     `crosses_at` is right where the edges of windows move as fast as time from the one instant to the other, or jump at
     the last of them.
     """
+    queries = list(crossing_queries(crossings)) if queries is None else queries
+    if not queries:
+        return Crossers.united([])
+    return crossers_in(cursor.sql(all_crossings(queries)).to_arrow_table(), crossings, queries)
+
+
+def crossers_in(rows: pa.Table, crossings: Crossings, queries: Sequence[CrossingQuery]) -> Crossers:
+    """The same from the rows of `all_crossings`."""
     found: list[Crossers] = []
-    for query in crossing_queries(crossings) if queries is None else queries:
-        found += _found_by(cursor, query, crossings)
+    if rows.num_rows:
+        numbers = rows.column("query").to_numpy()
+        for number, query in enumerate(queries):
+            is_of_query = numbers == number
+            if is_of_query.any():
+                found += _found_by(rows.filter(pa.array(is_of_query)), query, crossings)
     return Crossers.united(found)
 
 
-def _found_by(cursor: duckdb.DuckDBPyConnection, query: CrossingQuery, crossings: Crossings) -> Iterator[Crossers]:
+def _found_by(rows: pa.Table, query: CrossingQuery, crossings: Crossings) -> Iterator[Crossers]:
     """Those whose values lie in the windows of their source."""
-    rows = cursor.sql(query.sql).to_arrow_table()
-    if not rows.num_rows:
-        return
     contact_ids = rows.column("contact_id").to_numpy()
-    at = rows.column("at").cast(pa.timestamp("us")).cast(pa.int64()).to_numpy()
+    at = rows.column("at").cast(pa.int64()).to_numpy()
     zone_ids = rows.column("zone_id").to_numpy() if query.has_zones else None
     sources = rows.column("source").to_numpy() if len(query.windows) > 1 else None
     for source, windows in query.windows.items():

@@ -125,6 +125,11 @@ class SomeContacts:
             self._open().execute(f"PREPARE {name} AS {statement}")
             self._prepared.add(name)
 
+    def rows(self, statement: str) -> pa.Table:
+        """All rows of a statement over what is held."""
+        rows: pa.Table = self._open().sql(statement).to_arrow_table()
+        return rows
+
     def close(self) -> None:
         """Give the cursor back."""
         if self._cursor is not None:

@@ -6,21 +6,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
+from itertools import count
 from typing import TypeVar
 
 import duckdb
 import numpy as np
 
-from engine.compile.crossings import CrossingQuery, crossing_queries
+from engine.compile.crossings import CrossingQuery, all_crossings, crossing_queries
 from engine.definition import Segment
 from engine.execute.contact_set import ContactIds
-from engine.execute.incremental.crossers import Crossers, crossers, instant, microseconds
+from engine.execute.incremental.crossers import Crossers, crossers, crossers_in, instant, microseconds
+from engine.execute.incremental.some_contacts import SomeContacts
 from engine.plan import Catalog
 from engine.plan.crossings import Crossings
 from engine.plan.jumps import smooth_crossings
-from engine.storage.history import Moment
 
 Item = TypeVar("Item", int, str)
+
+_numbers = count(1)
 
 MOST_AHEAD = timedelta(hours=1)
 """So far ahead deadlines are known: finding them reads all events once."""
@@ -30,6 +33,7 @@ MOST_AHEAD = timedelta(hours=1)
 class _Piece:
     """A stretch of time, and the queries that find whom windows cross something of in it."""
 
+    name: str
     crossings: Crossings
     queries: tuple[CrossingQuery, ...]
 
@@ -63,7 +67,7 @@ class Deadlines:
         found = [Crossers(self._found.contact_ids[self._position :], self._found.crosses_at[self._position :])]
         for piece in smooth_crossings(self.segments, catalog, after=self.known_until, until=until):
             queries = tuple(crossing_queries(piece))
-            self._pieces.append(_Piece(piece, queries))
+            self._pieces.append(_Piece(f"crossings_{next(_numbers)}", piece, queries))
             self._in_full += [(microseconds(piece.until), name) for name in piece.elsewhere]
             found.append(crossers(cursor, piece, queries))
         every = Crossers.united(found)
@@ -72,12 +76,15 @@ class Deadlines:
         self._in_full.sort()
         self.known_until = until
 
-    def add(self, of_some: Moment, contact_ids: ContactIds) -> None:
-        """Add those of some contacts, of which `of_some` sees nothing but these, numbered in their order."""
-        now = microseconds(of_some.as_of)
-        self._pieces = [piece for piece in self._pieces if piece.crossings.until > of_some.as_of]
+    def add(self, contacts: SomeContacts, as_of: datetime, contact_ids: ContactIds) -> None:
+        """Add those of some contacts: of which nothing but these is held, numbered in their order, as they are now."""
+        now = microseconds(as_of)
+        self._pieces = [piece for piece in self._pieces if piece.crossings.until > as_of]
         for piece in self._pieces:
-            found = crossers(of_some.cursor, piece.crossings, piece.queries)
+            if not piece.queries:
+                continue
+            contacts.prepare(piece.name, all_crossings(piece.queries))
+            found = crossers_in(contacts.rows(f"EXECUTE {piece.name}"), piece.crossings, piece.queries)
             is_ahead = found.crosses_at > now
             numbers, instants = found.contact_ids[is_ahead], found.crosses_at[is_ahead]
             for at, contact_id in zip(instants.tolist(), contact_ids[numbers].tolist(), strict=True):

@@ -15,13 +15,14 @@ from engine.definition.tree import CONTACT_TIMEZONE
 from engine.definition.walk import queries_of
 from engine.errors import PopulaceError
 from engine.execute.contact_set import ContactIds
+from engine.execute.incremental.some_contacts import SomeContacts
 from engine.execute.live.deadlines import MOST_AHEAD, Deadline, Deadlines
 from engine.execute.recompute import Asking, Recompute, computed
 from engine.execute.remembered import remembered
 from engine.plan import Catalog
 from engine.storage import Store
 from engine.storage.connection import store_errors
-from engine.storage.history import Moment, has_changed_since
+from engine.storage.history import has_changed_since
 from engine.storage.segments import StoredSegment
 from engine.storage.store import lists_of, zones_of_contacts
 
@@ -182,10 +183,10 @@ class Live:
             self._deadlines = None  # those of who was touched are not among them
         self._store.after_commit(lambda: self._on_tick(done))
 
-    def _add_deadlines(self, of_some: Moment, contact_ids: ContactIds) -> None:
+    def _add_deadlines(self, contacts: SomeContacts, as_of: datetime, contact_ids: ContactIds) -> None:
         self._was_told = True
         if self._deadlines is not None:
-            self._deadlines.add(of_some, contact_ids)
+            self._deadlines.add(contacts, as_of, contact_ids)
 
     def _look_ahead(self, deadlines: Deadlines) -> None:
         has_zones = any(segment.timezone == CONTACT_TIMEZONE for segment in deadlines.segments)
