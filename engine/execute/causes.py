@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
 
 from engine.definition import Segment
 from engine.definition.references import with_referrers
 from engine.definition.walk import queries_of
-from engine.execute.contact_set import ContactSet
+from engine.execute.contact_set import ContactIds, ContactSet
 from engine.execute.memberships import Membership
 from engine.execute.transitions import Cause, Difference
 from engine.storage.segments import StoredSegment, versions_of
@@ -69,29 +71,29 @@ class Causes:
         if old is after.members:
             return
         capacity = max(old.capacity, after.members.capacity)
-        old, new = old.widened(capacity), after.members.widened(capacity)
-        nobody = ContactSet.none(capacity)
-        rest = Difference(after.segment_id, after.version, after.as_of, old - new, new - old, None)
-        if not rest.size:
+        old = old.widened(capacity)
+        changed = (old ^ after.members.widened(capacity)).ids()
+        if not len(changed):
             return
+        was_in = old.flags_of(changed)
+        rest = np.ones(len(changed), dtype=np.bool_)
         if before is None or before.version is None:
-            yield replace(rest, cause=Cause.FIRST_RUN)
-            return
-        merged = rest.left & _within(self.merged(), capacity) if rest.left.size else nobody
-        if merged.size:
-            yield replace(rest, left=merged, entered=nobody, cause=Cause.MERGE)
-            rest = replace(rest, left=rest.left - merged)
-        if after.segment_id in self.redefined:
-            parts = [(Cause.DEFINITION, ContactSet.all(capacity))]
-        elif after.segment_id in self.asking_sql and self.has_writes:
-            parts = [(Cause.DATA, ContactSet.all(capacity))]
+            parts = [(Cause.FIRST_RUN, rest)]
         else:
-            touched = _within(self.touched, capacity)
-            parts = [(Cause.DATA, touched), (Cause.TIME, ~touched)]
-        for cause, contacts in parts:
-            part = replace(rest, left=rest.left & contacts, entered=rest.entered & contacts, cause=cause)
-            if part.size:
-                yield part
+            merged = was_in & _are_in(self.merged(), changed) if was_in.any() else ~rest
+            rest = ~merged
+            if after.segment_id in self.redefined:
+                others = [(Cause.DEFINITION, rest)]
+            elif after.segment_id in self.asking_sql and self.has_writes:
+                others = [(Cause.DATA, rest)]
+            else:
+                touched = _are_in(self.touched, changed)
+                others = [(Cause.DATA, rest & touched), (Cause.TIME, rest & ~touched)]
+            parts = [(Cause.MERGE, merged), *others]
+        for cause, of_cause in parts:
+            if of_cause.any():
+                left, entered = (ContactSet.of_ids(changed[of_cause & side], capacity) for side in (was_in, ~was_in))
+                yield Difference(after.segment_id, after.version, after.as_of, left, entered, cause)
 
 
 def _means_the_same(old: Segment | None, new: Segment) -> bool:
@@ -104,8 +106,8 @@ def _contacts(cursor: duckdb.DuckDBPyConnection, query: str) -> ContactSet:
     return ContactSet.of_ids(contact_ids, 1 + int(contact_ids.max(initial=-1)))
 
 
-def _within(contacts: ContactSet, capacity: int) -> ContactSet:
-    """The contacts with ids below the capacity."""
-    if contacts.capacity <= capacity:
-        return contacts.widened(capacity)
-    return ContactSet.of_ids(contacts.ids()[contacts.ids() < capacity], capacity)
+def _are_in(contacts: ContactSet, contact_ids: ContactIds) -> npt.NDArray[np.bool_]:
+    """Whether each of the contacts is in a set, which may end before it."""
+    found = contact_ids < contacts.capacity
+    found[found] = contacts.flags_of(contact_ids[found])
+    return found

@@ -12,6 +12,9 @@ import pyarrow.compute as pc
 
 ContactIds = npt.NDArray[np.int32]
 
+FEW = 64
+"""Of so many contacts one: then it is faster to go from one to the next than over all of them."""
+
 _CAPACITY_BYTES = 4
 _CODEC = pa.Codec("zstd", compression_level=1)
 
@@ -40,6 +43,10 @@ class ContactSet:
     @classmethod
     def of_ids(cls, contact_ids: ContactIds, capacity: int) -> Self:
         """The contacts with these ids, in any order."""
+        if len(contact_ids) < capacity // FEW:
+            bits = np.zeros((capacity + 7) // 8, dtype=np.uint8)
+            np.bitwise_or.at(bits, contact_ids >> 3, _bit_of(contact_ids))
+            return cls(bits, capacity)
         flags = np.zeros(capacity, dtype=np.bool_)
         flags[contact_ids] = True
         return cls(np.packbits(flags), capacity)
@@ -80,13 +87,15 @@ class ContactSet:
     def toggled(self, contact_ids: ContactIds) -> ContactSet:
         """The set with those of these contacts, each named once, that were not in it, and without those that were."""
         bits = self.bits.copy()
-        np.bitwise_xor.at(bits, contact_ids >> 3, (1 << (7 - (contact_ids & 7))).astype(np.uint8))
+        np.bitwise_xor.at(bits, contact_ids >> 3, _bit_of(contact_ids))
         return ContactSet(bits, self.capacity)
 
     @property
     def size(self) -> int:
         """How many contacts are in it."""
-        return int(np.bitwise_count(self.bits).sum())
+        whole = len(self.bits) & ~7  # eight bytes at once are counted four times as fast
+        words, rest = self.bits[:whole].view(np.uint64), self.bits[whole:]
+        return int(np.bitwise_count(words).sum()) + int(np.bitwise_count(rest).sum())
 
     def flags(self) -> npt.NDArray[np.bool_]:
         """Shape: (capacity,); whether each contact id is in it."""
@@ -94,7 +103,11 @@ class ContactSet:
 
     def ids(self) -> ContactIds:
         """The contact ids, ascending."""
-        return np.flatnonzero(self.flags()).astype(np.int32)
+        places = np.flatnonzero(self.bits)
+        if len(places) > len(self.bits) // FEW:
+            return np.flatnonzero(self.flags()).astype(np.int32)
+        rows, bits = np.nonzero(np.unpackbits(self.bits[places]).reshape(-1, 8))
+        return (places[rows] * 8 + bits).astype(np.int32)
 
     def __and__(self, other: ContactSet) -> ContactSet:
         return ContactSet(self.bits & other.bits, self.capacity)
@@ -105,5 +118,13 @@ class ContactSet:
     def __sub__(self, other: ContactSet) -> ContactSet:
         return ContactSet(self.bits & ~other.bits, self.capacity)
 
+    def __xor__(self, other: ContactSet) -> ContactSet:
+        return ContactSet(self.bits ^ other.bits, self.capacity)
+
     def __invert__(self) -> ContactSet:
         return ContactSet(~self.bits, self.capacity)
+
+
+def _bit_of(contact_ids: ContactIds) -> npt.NDArray[np.uint8]:
+    """The bit of each contact in its byte."""
+    return (128 >> (contact_ids & 7)).astype(np.uint8)

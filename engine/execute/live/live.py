@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 MOST_STEPS = 24
 """So many instants that were missed are caught up one by one; of more, several are caught up at once."""
 
+LAG, MOST_OF_LAG = timedelta(seconds=1), 2
+"""Deadlines of the last moment, of which the loop was busy, are few ticks: else it would never be on time again."""
+
 AHEAD_AGAIN = timedelta(minutes=10)
 """Deadlines are looked for again when they are known no further ahead than this."""
 
@@ -112,10 +115,17 @@ class Live:
     def _catch_up(self) -> None:
         if self._deadlines is None or self._clock() >= self._deadlines.known_until or self._is_redefined():
             self._begin()
-        for deadline in [] if self._deadlines is None else _few(self._deadlines.due(self._clock())):
+        now = self._clock()
+        due = [] if self._deadlines is None else self._deadlines.due(now)
+        missed = [item for item in due if now - item.at > LAG]
+        for deadline in _few(missed, MOST_STEPS):
             self._tick(deadline)
+        due = due[len(missed) :]
         if self._has_touched():
-            self._tick(None)
+            self._tick(*_few(due, 1), is_now=True)
+        else:
+            for deadline in _few(due, MOST_OF_LAG):
+                self._tick(deadline)
         if self._deadlines is None:
             self._begin()
         elif self._clock() > self._deadlines.known_until - AHEAD_AGAIN:
@@ -156,8 +166,8 @@ class Live:
         yield from steps
         yield None
 
-    def _tick(self, deadline: Deadline | None) -> None:
-        """Look at those whom time moves at a deadline, and at those who were touched."""
+    def _tick(self, deadline: Deadline | None = None, *, is_now: bool = False) -> None:
+        """Look at those whom time moves at a deadline, and at those who were touched: as of the deadline, or of now."""
         with self._store.transaction(changes_rows=False) as cursor:
             at = self._clock()
             known = remembered(self._store, cursor)
@@ -167,7 +177,7 @@ class Live:
             moved: ContactIds | None = _NOBODY
             if deadline is not None:
                 moved = None if deadline.segment_ids else deadline.contact_ids
-                if deadline.at >= latest and not has_changed_since(self._store, cursor, deadline.at):
+                if not is_now and deadline.at >= latest and not has_changed_since(self._store, cursor, deadline.at):
                     at = deadline.at
             self._compute(cursor, at, moved=moved)
 
@@ -253,9 +263,9 @@ class Live:
         return min(max(seconds, 0.0), LOOK_AT_CLOCK_SECONDS)
 
 
-def _few(deadlines: Sequence[Deadline]) -> list[Deadline]:
-    """The deadlines, in order; if there are many, several of them as one at the last of their instants."""
-    size = -(-len(deadlines) // MOST_STEPS)
+def _few(deadlines: Sequence[Deadline], most: int) -> list[Deadline]:
+    """The deadlines, in order; if there are more, several of them as one at the last of their instants."""
+    size = -(-len(deadlines) // most)
     parts = [deadlines[first : first + size] for first in range(0, len(deadlines), size or 1)]
     return [
         Deadline(
