@@ -35,6 +35,9 @@ from engine.storage.history import Moment
 FEW = 100
 """So many are told to DuckDB in the statement: handing it a table takes longer."""
 
+MOST_ROWS = 20_000
+"""After so many rows the tables are made anew: rows that were deleted are still passed over by every scan."""
+
 _CANDIDATES = "candidates"
 
 
@@ -94,12 +97,15 @@ class SomeContacts:
         self._store, self._parts = ref(store), _parts(asked)
         self._cursor: duckdb.DuckDBPyConnection | None = None
         self._prepared: set[str] = set()
+        self._row_count = 0
 
     def hold(self, moment: Moment, contact_ids: ContactIds) -> Moment:
         """The moment with these contacts alone, numbered from 0 on in order of their ids; it sees what is asked, only.
 
         `contact_ids` are ascending. A contact that is no more has no row.
         """
+        if self._row_count > MOST_ROWS:
+            self.close()
         cursor = self._open()
         numbers = np.arange(len(contact_ids), dtype=np.int32)
         rows = pa.table({"contact_id": contact_ids, "number": numbers})
@@ -116,7 +122,8 @@ class SomeContacts:
                 cursor.unregister("candidate_rows")
         for name in self._parts:
             cursor.execute(f"EXECUTE empty_{name}")
-            cursor.execute(f"EXECUTE fill_{name}")
+            ((count,),) = cursor.execute(f"EXECUTE fill_{name}").fetchall()
+            self._row_count += count
         return replace(moment, cursor=cursor, capacity=len(contact_ids), has_all_ids=False)
 
     def prepare(self, name: str, statement: str) -> None:
@@ -140,6 +147,7 @@ class SomeContacts:
         if self._cursor is not None and is_open(self._cursor):
             return self._cursor
         self._prepared.clear()
+        self._row_count = 0
         store = self._store()
         assert store is not None  # whoever asks has it
         cursor, tables = store.kept_cursor(), f"{store.database}.main"
