@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.populace-installed
 
-.PHONY: help setup demo test lint bench bench-workspace bench-language bench-ingest lock clean
+.PHONY: help setup demo test lint bench bench-workspace bench-language bench-ingest bench-live lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -44,6 +44,9 @@ bench-language: setup  ## the language benchmark: each construct beside the same
 
 bench-ingest: setup  ## the ingest benchmark: upserts and events of many threads, reads meanwhile
 	@$(BIN)/python -m benchmarks.ingest
+
+bench-live: setup  ## the live benchmark: how soon memberships follow writes and the clock
+	@$(BIN)/python -m benchmarks.live
 
 lock: setup  ## write requirements.lock anew from pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

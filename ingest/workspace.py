@@ -239,13 +239,21 @@ class Workspace(ContactMethods, TransitionMethods, KeepingMethods):
             forget_segment(cursor, segment_id, version=version, as_of=now)
         self._store.membership_change_count += 1
 
-    def recompute(self, as_of: Instant = None, *, on_step: OnStep | None = None) -> Recompute:
+    def recompute(self, as_of: Instant = None, *, in_full: bool = False, on_step: OnStep | None = None) -> Recompute:
         """Compute all segments at one instant, and keep who is in and who entered and left, all or nothing.
 
-        `as_of` is an RFC 3339 text or an aware datetime; now if not given. Raises: CallerError, StoreError.
+        `as_of` is an RFC 3339 text or an aware datetime; now if not given. Only those are looked at of whom something
+        was written, or whom time may have moved; with `in_full` everybody is, which gives the same members.
+        Raises: CallerError, StoreError.
         """
         instant = None if as_of is None else as_instant(as_of)
-        return recompute(self._store, as_of=lambda: instant or self._clock(), clock=self._clock, on_step=on_step)
+        return recompute(
+            self._store,
+            as_of=lambda: instant or self._clock(),
+            clock=self._clock,
+            in_full=in_full,
+            on_step=on_step,
+        )
 
     def wait_until_current(self, timeout_seconds: float | None = None) -> bool:
         """Wait until members are what all writes make of them that were answered before; whether they are.

@@ -14,7 +14,7 @@ from engine.definition import Segment
 from engine.execute.batch import OnStep, everyone
 from engine.execute.causes import Causes
 from engine.execute.contact_set import ContactIds, ContactSet
-from engine.execute.evaluation import Evaluation
+from engine.execute.evaluation import Evaluation, StepTime
 from engine.execute.incremental.changes import Changes, OnCandidates, evaluate_changes
 from engine.execute.memberships import (
     Membership,
@@ -66,6 +66,7 @@ class Recompute:
     contact_count: int
     candidate_count: int
     segments: tuple[SegmentResult, ...]
+    step_times: tuple[StepTime, ...]
     evaluate_seconds: float
     store_seconds: float
 
@@ -209,6 +210,7 @@ def _result(
         evaluation.contact_count,
         len(changes.candidates),
         results,
+        evaluation.step_times,
         evaluate_seconds,
         store_seconds,
     )
