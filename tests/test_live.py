@@ -267,3 +267,66 @@ def test_what_cannot_be_live_says_so(tmp_path: Path) -> None:
         shop.wait_until_current()
     with pytest.raises(CallerError, match="only read"):
         populace.open(tmp_path / "w", live=True, read_only=True)
+
+
+HOUR = timedelta(hours=1)
+BORN = segment(field("born_on", "anniversary", "0"), "s", timezone="contact")
+DUE = {"field_name": "due", "field_type": "time", "operator": "in_the_next_days", "string_values": ["1"]}
+CASES: dict[str, tuple[Json, Json, datetime]] = {
+    "nothing came after it in time": (
+        segment(leaf("sequence", {"steps": [
+            {"kind": "visit"}, {"kind": "order", "operator": "not_done", "within_value": 5, "within_unit": "hours"},
+        ]}), "s"), {}, START + 5 * HOUR,
+    ),
+    "a property that comes near": (
+        segment(events("visit", "at_least", 1, filters=[DUE]), "s"),
+        {"properties": {"due": (START + timedelta(days=1) + 3 * HOUR).isoformat()}}, START + 3 * HOUR,
+    ),
+    "the first of all events grows old": (
+        segment(branch("not", leaf("contact_timeline", {
+            "kind": "visit", "which": "first", "timeframe_operator": "in_the_last_days", "timeframe_values": ["1"],
+        })), "s"), {}, START + timedelta(days=1),
+    ),
+    "a sum that loses a part": (
+        segment(branch("not", leaf("contact_timeline", {
+            "kind": "visit", "aggregate_operator": "sum", "property": ["n"], "operator": "gte", "value": 5,
+            "timeframe_operator": "in_the_last_days", "timeframe_values": ["2"],
+        })), "s"), {"properties": {"n": 5}}, START + timedelta(days=2),
+    ),
+    "days of a zone": (
+        segment(branch("not", events("visit", "at_least", 1, "today", count_of="days")), "s", timezone="Asia/Tokyo"),
+        {}, datetime(2026, 3, 1, 15, tzinfo=UTC),
+    ),
+    "a birthday in the contact's zone": (BORN, {}, datetime(2026, 3, 2, 3, 30, tzinfo=UTC)),
+    "a week that ends in the contact's zone": (
+        segment(branch("not", events("visit", "at_least", 1, "this_week")), "s", timezone="contact"),
+        {}, datetime(2026, 3, 2, 3, 30, tzinfo=UTC),
+    ),
+    "a contact that is a day old": (
+        segment(field("created_at", "more_than_days_ago", "1"), "s"), {}, START + timedelta(days=1)
+    ),
+    "not in another segment any more": (
+        segment(branch("not", leaf("segment", {"operator": "in", "segment_id": "recent"})), "s"),
+        {}, START + timedelta(days=30),
+    ),
+}  # fmt: skip
+"""A definition, what more the visit has that happens at START, and the instant at which the contact enters."""
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_kind_of_condition_changes_at_its_instant(shop: LiveShop, name: str) -> None:
+    definition, more, expected = CASES[name]
+    shop.fields.define("born_on", "date")
+    define(shop, RECENT, definition)
+    shop.at(START)
+    shop.upsert({"email": ADA, "timezone": "America/St_Johns", "born_on": "1990-03-02", "created_at": START})
+    shop.events.record({"email": ADA, "kind": "visit", "occurred_at": START, **more})
+    shop.at(START)
+    assert "ada" not in {who for segment_id, who, *_ in shop.moves() if segment_id == "s"}
+    while (due := shop.live.next_at) is not None and due < expected:
+        shop.at(due)
+    shop.at(expected - MICROSECOND)
+    assert "ada" not in {who for segment_id, who, *_ in shop.moves() if segment_id == "s"}
+    shop.at(expected)
+    assert ("s", "ada", "entered", "time", expected) in shop.moves()
+    assert shop.check().is_clean

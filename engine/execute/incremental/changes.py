@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -35,7 +36,7 @@ log = logging.getLogger(__name__)
 
 OnCandidates = Callable[[SomeContacts, datetime, ContactIds], None]
 
-MOST_CANDIDATES = 0.2
+MOST_CANDIDATES = 0.1
 """The share of contacts from which on reading all of them is faster than reading these (measured)."""
 
 
@@ -74,9 +75,12 @@ def evaluate_changes(
     in_full = {name: reason for name in latest if (reason := _reason_in_full(name, moment, before, causes))}
     few = [segment for name, segment in latest.items() if name not in in_full]
     candidates = np.empty(0, np.int32)
+    times: list[StepTime] = []
     if few:
         if moved is None:
+            started = time.perf_counter()
             moved, elsewhere = _moved_by_time(moment, few, before)
+            times.append(StepTime("whom_time_moved", time.perf_counter() - started, tuple(item.id for item in few)))
             in_full |= dict.fromkeys(elsewhere, "a list in it was deleted, or time was too short for a sequence in it")
         touched = causes.touched.ids()
         candidates = np.union1d(touched[touched < moment.capacity], moved).astype(np.int32)
@@ -94,6 +98,7 @@ def evaluate_changes(
     if few:
         parts.append(_of_some(store, moment, few, before, candidates, on_candidates, on_step))
     evaluation = _united(parts, moment, parts[0].contact_count if in_full else moment.contact_count)
+    evaluation = replace(evaluation, step_times=(*times, *evaluation.step_times))
     return Changes(evaluation, in_full, candidates)
 
 
@@ -149,8 +154,10 @@ def _of_some(
     members = {item.id: before[item.id].members.widened(moment.capacity) for item in segments}
     if not len(candidates):
         return Evaluation(moment.as_of, moment.exact_since, 0, members, {}, ())
+    started = time.perf_counter()
     bench = _bench_of(store, segments)
     of_candidates = bench.contacts.hold(moment, candidates)
+    held = StepTime("rows_of_contacts", time.perf_counter() - started, tuple(members))
     if on_candidates is not None:
         on_candidates(bench.contacts, moment.as_of, candidates)
     parts = list(_of_candidates(store, bench, of_candidates, segments, on_step))
@@ -161,7 +168,8 @@ def _of_some(
                 members[name] = members[name].toggled(candidates[is_other])
         for name in found.failed:
             del members[name]
-    return replace(_united(parts, moment, 0), members=members)
+    found = _united(parts, moment, 0)
+    return replace(found, members=members, step_times=(held, *found.step_times))
 
 
 def _of_candidates(

@@ -79,9 +79,8 @@ class Deadlines:
     def add(self, contacts: SomeContacts, as_of: datetime, contact_ids: ContactIds) -> None:
         """Add those of some contacts: of which nothing but these is held, numbered in their order, as they are now."""
         now = microseconds(as_of)
-        self._pieces = [piece for piece in self._pieces if piece.crossings.until > as_of]
         for piece in self._pieces:
-            if not piece.queries:
+            if not piece.queries or piece.crossings.until <= as_of:
                 continue
             contacts.prepare(piece.name, all_crossings(piece.queries))
             found = crossers_in(contacts.rows(f"EXECUTE {piece.name}"), piece.crossings, piece.queries)
@@ -102,6 +101,7 @@ class Deadlines:
     def due(self, until: datetime) -> list[Deadline]:
         """Those up to an instant, in order; they are not known any more then."""
         end = microseconds(until)
+        self._pieces = [piece for piece in self._pieces if piece.crossings.until > until]
         stop = int(np.searchsorted(self._found.crosses_at, end, side="right"))
         at = self._found.crosses_at[self._position : stop]
         contact_ids = self._found.contact_ids[self._position : stop]

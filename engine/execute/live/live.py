@@ -245,11 +245,20 @@ class Live:
                 self.catch_up()
             except (PopulaceError, KeyboardInterrupt) as error:
                 log.error("memberships are not up to date, it is tried again: %s", error)
-                with self._news:
-                    self._news.wait_for(lambda: self._is_closing, RETRY_SECONDS)
+                self._rest()
+                continue
+            except Exception:  # a bug of ours: who keeps customers apart does not stop for it
+                log.exception("memberships are not up to date because of a bug of populace; it is tried again")
+                self._rest()
                 continue
             with self._news:
                 self._news.wait_for(self._has_work, self._seconds_to_wait())
+
+    def _rest(self) -> None:
+        """After a failure: a moment later everything is looked at afresh."""
+        self._deadlines = None
+        with self._news:
+            self._news.wait_for(lambda: self._is_closing, RETRY_SECONDS)
 
     def _has_work(self) -> bool:
         return self._is_closing or self._seen_change_count < self._change_count
