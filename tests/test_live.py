@@ -12,6 +12,7 @@ import pytest
 
 import populace
 from engine.errors import CallerError
+from engine.execute.incremental import changes
 from engine.execute.live import Live
 from engine.storage.workspace_folder import opened_workspace
 from ingest.workspace import Workspace
@@ -51,6 +52,12 @@ def opened(path: Path, at: datetime = START) -> LiveShop:
         shop.now = at
         shop.live = Live(store, clock=lambda: shop.now)
         return shop
+
+
+@pytest.fixture(autouse=True)
+def few_are_not_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the few contacts of a test one is not so many that all are looked at instead."""
+    monkeypatch.setattr(changes, "MOST_CANDIDATES", 2.0)
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from engine.definition import Segment, read_segment
 from engine.errors import PopulaceError
 from engine.execute import evaluate
-from engine.execute.incremental import changes
+from engine.execute.incremental import changes, some_contacts
 from tests import reference
 from tests.constructs import each_alone
-from tests.definitions import Json
+from tests.definitions import Json, events, segment
 from tests.engine_under_test import instant_of, zone_of
 from tests.recompute_worlds import Living, living
 from tests.strategies import world_and_segments
@@ -83,6 +83,32 @@ def test_members_kept_up_to_date_are_those_of_an_evaluation_of_everybody(monkeyp
     compare()
     sys.stdout.write("\n" + "".join(f"{count:>10,}  {word}\n" for word, count in sorted(seen.items())))
     assert seen["segments of candidates"] > seen["segments in full"] / 2
+
+
+@pytest.mark.parametrize("rows_until_anew", [0, 20_000])
+def test_windows_of_zones_beside_days_of_zones(monkeypatch: pytest.MonkeyPatch, rows_until_anew: int) -> None:
+    """Both make a table of edges of their own; and tables that are made anew lose what was prepared on them."""
+    monkeypatch.setattr(changes, "MOST_CANDIDATES", 2.0)
+    monkeypatch.setattr(some_contacts, "MOST_ROWS", rows_until_anew)
+    shop = living("UTC")
+    shop.begin(datetime(2026, 6, 1, 10, 0, 0, 7, tzinfo=UTC))
+    known = {
+        item["id"]: item
+        for item in (
+            segment(events("visit", "at_least", 1, "today"), "today", timezone="contact"),
+            segment(events("visit", "at_least", 1, "this_month"), "month", timezone="contact"),
+            segment(events("visit", "at_least", 2, "this_week", count_of="days"), "days", timezone="contact"),
+        )
+    }
+    _apply(shop, known.values())
+    for number in range(12):
+        email = f"{number % 3}@x.example"
+        shop.upsert({"email": email, "timezone": ["Asia/Tokyo", "America/Lima", "Europe/Berlin"][number % 3]})
+        shop.events.record({"email": email, "kind": "visit", "occurred_at": shop.now})
+        done = shop.recompute()
+        assert not done.failed
+        _compare(shop, known, number)
+        shop.now += timedelta(hours=5, microseconds=1)
 
 
 def _compare(shop: Living, known: dict[str, Json], step: object) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from engine.compile import Step, scan_step
+from engine.compile import Step, scan_step, zone_edges_step
 from engine.compile.retimed import Template, literals_of
 from engine.definition import Segment
 from engine.execute.incremental.some_contacts import SomeContacts
@@ -47,7 +47,8 @@ class Prepared:
                 literals = literals_of(moves)
                 made.is_proven = made.is_proven or self._is_the_same(made, literals, catalog, as_of)
                 if made.is_proven:
-                    return _moved(made.plan, moves, as_of), _prepared(made, contacts, literals)
+                    plan = _moved(made.plan, moves, as_of)
+                    return plan, _prepared(made, plan, contacts, literals)
         plan = build_plan(self.segments, catalog, as_of)
         steps = {scan.name: scan_step(scan, plan) for scan in plan.scans}
         number = 1 if made is None else made.number + 1
@@ -64,8 +65,10 @@ class Prepared:
         return is_same
 
 
-def _prepared(made: _Made, contacts: SomeContacts, literals: Mapping[str, str]) -> Mapping[str, Step]:
+def _prepared(made: _Made, plan: Plan, contacts: SomeContacts, literals: Mapping[str, str]) -> Mapping[str, Step]:
     """The steps as calls of prepared statements."""
+    if plan.zone_edges is not None:  # which must be there, with the columns of this plan, for them to be prepared
+        contacts.make(zone_edges_step(plan.zone_edges).sql)
     steps = {}
     for scan_name, template in made.templates.items():
         name = f"{scan_name}_{made.number}"

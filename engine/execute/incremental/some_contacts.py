@@ -132,6 +132,10 @@ class SomeContacts:
             self._open().execute(f"PREPARE {name} AS {statement}")
             self._prepared.add(name)
 
+    def make(self, statement: str) -> None:
+        """Make a table that others of the statements read."""
+        self._open().execute(statement)
+
     def rows(self, statement: str) -> pa.Table:
         """All rows of a statement over what is held."""
         rows: pa.Table = self._open().sql(statement).to_arrow_table()
