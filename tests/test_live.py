@@ -139,6 +139,22 @@ def test_each_contact_has_a_day_of_its_own_also_when_clocks_change(shop: LiveSho
         count += 1
 
 
+def test_a_zone_that_no_contact_had_before(shop: LiveShop) -> None:
+    define(shop, TODAY)
+    shop.upsert({"email": ADA, "timezone": "Europe/Berlin"})
+    shop.at(START)
+    shop.upsert({"email": BO, "timezone": "Pacific/Chatham"})
+    shop.visit(BO)
+    shop.at(START + timedelta(minutes=1))
+    end = datetime(2026, 3, 1, 10, 15, tzinfo=UTC)  # midnight there, soon after what is known ahead was found
+    while (due := shop.live.next_at) is not None and due < end:
+        shop.at(due)
+    shop.at(end)
+    assert shop.moves() == [
+        ("today", "bo", "entered", "data", START + timedelta(minutes=1)), ("today", "bo", "left", "time", end)
+    ]  # fmt: skip
+
+
 def test_a_write_moves_at_once_who_was_written_of(shop: LiveShop) -> None:
     define(shop, segment(field("country", "equals", "DE"), "germans"), segment(tagged("vip"), "vips"))
     shop.at(START)

@@ -14,6 +14,7 @@ import numpy as np
 
 from engine.compile.crossings import CrossingQuery, all_crossings, crossing_queries
 from engine.definition import Segment
+from engine.definition.tree import CONTACT_TIMEZONE
 from engine.execute.contact_set import ContactIds
 from engine.execute.incremental.crossers import Crossers, crossers, crossers_in, instant, microseconds
 from engine.execute.incremental.some_contacts import SomeContacts
@@ -56,6 +57,8 @@ class Deadlines:
     def __init__(self, segments: Sequence[Segment], *, known_since: datetime) -> None:
         self.segments = list(segments)
         self.known_until = known_since
+        self.has_zones = any(segment.timezone == CONTACT_TIMEZONE for segment in segments)
+        self._zone_ids: frozenset[int] = frozenset()
         self._pieces: list[_Piece] = []
         self._found = Crossers.united([])
         self._position = 0
@@ -64,6 +67,7 @@ class Deadlines:
 
     def look_ahead(self, cursor: duckdb.DuckDBPyConnection, catalog: Catalog, until: datetime) -> None:
         """Find those from `known_until` up to an instant, of all contacts that a cursor sees."""
+        self._zone_ids = self._zone_ids & catalog.zones.keys() or frozenset(catalog.zones)
         found = [Crossers(self._found.contact_ids[self._position :], self._found.crosses_at[self._position :])]
         for piece in smooth_crossings(self.segments, catalog, after=self.known_until, until=until):
             queries = tuple(crossing_queries(piece))
@@ -76,8 +80,15 @@ class Deadlines:
         self._in_full.sort()
         self.known_until = until
 
-    def add(self, contacts: SomeContacts, as_of: datetime, contact_ids: ContactIds) -> None:
-        """Add those of some contacts: of which nothing but these is held, numbered in their order, as they are now."""
+    def add(self, contacts: SomeContacts, as_of: datetime, contact_ids: ContactIds) -> bool:
+        """Add those of some contacts: of which nothing but these is held, numbered in their order, as they are now.
+
+        Whether that can be done: of a time zone that no contact had before nothing is known ahead.
+        """
+        if self.has_zones:
+            zone_ids = contacts.rows("SELECT DISTINCT zone_id FROM contacts").column(0).to_pylist()
+            if not self._zone_ids.issuperset(zone_ids):
+                return False
         now = microseconds(as_of)
         for piece in self._pieces:
             if not piece.queries or piece.crossings.until <= as_of:
@@ -88,6 +99,7 @@ class Deadlines:
             numbers, instants = found.contact_ids[is_ahead], found.crosses_at[is_ahead]
             for at, contact_id in zip(instants.tolist(), contact_ids[numbers].tolist(), strict=True):
                 heappush(self._added, (at, contact_id))
+        return True
 
     @property
     def next_at(self) -> datetime:

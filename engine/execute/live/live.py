@@ -11,7 +11,6 @@ import duckdb
 import numpy as np
 
 from engine.definition.references import with_referrers
-from engine.definition.tree import CONTACT_TIMEZONE
 from engine.definition.walk import queries_of
 from engine.errors import PopulaceError
 from engine.execute.contact_set import ContactIds
@@ -194,15 +193,12 @@ class Live:
         self._store.after_commit(lambda: self._on_tick(done))
 
     def _add_deadlines(self, contacts: SomeContacts, as_of: datetime, contact_ids: ContactIds) -> None:
-        self._was_told = True
-        if self._deadlines is not None:
-            self._deadlines.add(contacts, as_of, contact_ids)
+        self._was_told = self._deadlines is None or self._deadlines.add(contacts, as_of, contact_ids)
 
     def _look_ahead(self, deadlines: Deadlines) -> None:
-        has_zones = any(segment.timezone == CONTACT_TIMEZONE for segment in deadlines.segments)
         with self._store.reading() as cursor:
             default = self._store.default_zone
-            zones = zones_of_contacts(cursor, default) if has_zones else {0: default}
+            zones = zones_of_contacts(cursor, default) if deadlines.has_zones else {0: default}
             until = max(self._clock(), deadlines.known_until) + MOST_AHEAD
             deadlines.look_ahead(cursor, Catalog(lists_of(cursor), zones), until)
 
