@@ -8,20 +8,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import statistics
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib.metadata import version
 
 import duckdb
 import numpy as np
-import psutil
 
-from benchmarks.generated import CONTACTS, EVENTS, generated_store
+from benchmarks.generated import generated_store
+from benchmarks.measuring import machine, peak_memory, scale_parser
 from benchmarks.workload import Workload, workload
 from engine.definition import Segment, read_segment
 from engine.execute import Evaluation, evaluate
@@ -29,8 +23,6 @@ from engine.execute.contact_set import ContactIds
 from engine.storage import Store
 from engine.storage.loading import TimelineOrder
 from ingest.generator.dataset import DEFAULT_UNTIL_AT
-
-SEGMENTS, REPEATS = 200, 5
 
 
 def main() -> None:
@@ -69,22 +61,10 @@ def main() -> None:
                 "ours_peak_mib": peak_ours // 2**20,
                 "by_hand_peak_mib": peak_by_hand // 2**20,
                 "memberships": sum(members.size for members in evaluation.members.values()),
-                "cpus": os.cpu_count(),
-                "python": platform.python_version(),
-                "duckdb": version("duckdb"),
+                **machine(),
             }
         )
     )
-
-
-def scale_parser(description: str | None) -> argparse.ArgumentParser:
-    """A parser of how much is measured, and how often."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--contacts", type=int, default=CONTACTS)
-    parser.add_argument("--events", type=int, default=EVENTS)
-    parser.add_argument("--segments", type=int, default=SEGMENTS)
-    parser.add_argument("--repeats", type=int, default=REPEATS)
-    return parser
 
 
 def _arguments() -> argparse.Namespace:
@@ -121,24 +101,6 @@ def _time_by_hand(store: Store, work: list[Workload]) -> float:
 def _contact_ids(cursor: duckdb.DuckDBPyConnection, sql: str) -> ContactIds:
     contact_ids: ContactIds = cursor.sql(sql).to_arrow_table().column(0).to_numpy()
     return contact_ids
-
-
-@contextmanager
-def peak_memory() -> Iterator[list[int]]:
-    """The largest resident size of this process while the block runs, in bytes, in the only element."""
-    peak, done, process = [0], threading.Event(), psutil.Process()
-
-    def watch() -> None:
-        while not done.wait(0.02):
-            peak[0] = max(peak[0], process.memory_info().rss)
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield peak
-    finally:
-        done.set()
-        watcher.join()
 
 
 def _print_phases(evaluation: Evaluation) -> None:

@@ -10,8 +10,6 @@ import argparse
 import gc
 import itertools
 import json
-import os
-import platform
 import random
 import shutil
 import sys
@@ -22,12 +20,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
 import populace
+from benchmarks.measuring import machine
 from ingest.workspace import Workspace
 
 SEED = 20
@@ -80,9 +78,8 @@ def main() -> None:
             print(f"bytes on disk: {sum(path.stat().st_size for path in (folder / 'w').iterdir()):,}", flush=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    versions = {"python": platform.python_version(), "duckdb": version("duckdb")}
     scale = {"contacts": arguments.contacts, "events": arguments.events}
-    print(json.dumps({"benchmark": "ingest", **scale, **results, "cpus": os.cpu_count(), **versions}))
+    print(json.dumps({"benchmark": "ingest", **scale, **results, **machine()}))
 
 
 def _arguments() -> argparse.Namespace:

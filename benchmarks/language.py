@@ -7,18 +7,15 @@ for other work on the machine only ever adds. Prints a table, then one JSON line
 from __future__ import annotations
 
 import json
-import os
-import platform
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import TypedDict
 
 import numpy as np
 
-from benchmarks.batch import scale_parser
 from benchmarks.generated import generated_store
 from benchmarks.language_constructs import Construct, constructs
+from benchmarks.measuring import machine, scale_parser
 from engine.definition import read_segment
 from engine.execute import evaluate
 from engine.execute.contact_set import ContactIds, ContactSet
@@ -59,9 +56,7 @@ def main() -> None:
                 "repeats": arguments.repeats,
                 "constructs": found,
                 "slower_than_by_hand": over,
-                "cpus": os.cpu_count(),
-                "python": platform.python_version(),
-                "duckdb": version("duckdb"),
+                **machine(),
             }
         )
     )

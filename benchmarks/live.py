@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import random
 import shutil
 import statistics
@@ -17,17 +15,17 @@ import sys
 import tempfile
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.batch import scale_parser
 from benchmarks.generated import DATA, SEED, generated
+from benchmarks.measuring import machine, said, scale_parser, timed
 from benchmarks.workload import KINDS, TEMPLATES, workload
 from engine.definition import read_segment
 from engine.execute.live import Live
@@ -74,11 +72,11 @@ def main() -> None:
         with _opened(path, clock) as workspace:
             workspace.apply([read_segment(PROBE)])
             live = Live(workspace._store, clock=clock)
-            _, seconds = _timed(live.catch_up)
-            results |= _said({"begin_seconds": round(seconds, 2)})
+            seconds, _ = timed(live.catch_up)
+            results |= said({"begin_seconds": round(seconds, 2)})
             results |= _ticks(workspace, live, clock)
             results |= _load(workspace, live, arguments)
-            results |= _said({"is_sound": workspace.check().is_clean}) if arguments.check else {}
+            results |= said({"is_sound": workspace.check().is_clean}) if arguments.check else {}
     print(
         json.dumps(
             {
@@ -87,9 +85,7 @@ def main() -> None:
                 "events": arguments.events,
                 "segments": arguments.segments + 1,
                 **results,
-                "cpus": os.cpu_count(),
-                "python": platform.python_version(),
-                "duckdb": version("duckdb"),
+                **machine(),
             }
         )
     )
@@ -136,9 +132,9 @@ def _ticks(workspace: Workspace, live: Live, clock: Clock) -> dict[str, object]:
             some = choose.sample(emails, touched)
             workspace.upsert_many([{"email": email, "lifetime_value": choose.random() * 900} for email in some])
             workspace.events.record_many([_event(choose, email, clock()) for email in some])
-            live_seconds = _timed(live.catch_up)[1]
+            live_seconds = timed(live.catch_up)[0]
             seconds.append(live_seconds)
-        results |= _said({f"tick_{touched}_ms": _milliseconds(seconds)})
+        results |= said({f"tick_{touched}_ms": _milliseconds(seconds)})
     single, ordered, contacts = [], [], []
     for _ in range(5):
         clock.jump(timedelta(minutes=1))
@@ -146,11 +142,11 @@ def _ticks(workspace: Workspace, live: Live, clock: Clock) -> dict[str, object]:
         due = live._deadlines.due(clock())
         every = Deadline(due[-1].at, np.unique(np.concatenate([item.contact_ids for item in due])), frozenset())
         contacts.append(len(every.contact_ids))
-        single.append(_timed(partial(live._tick, every))[1])
+        single.append(timed(partial(live._tick, deque([every])))[0])
     for _ in range(3):
         clock.jump(timedelta(minutes=1))
-        ordered.append(_timed(live.catch_up)[1])
-    return results | _said(
+        ordered.append(timed(live.catch_up)[0])
+    return results | said(
         {
             "idle_minute_ms": _milliseconds(single),
             "idle_minute_contacts": int(statistics.median(contacts)),
@@ -204,7 +200,7 @@ def _load(workspace: Workspace, live: Live, arguments: argparse.Namespace) -> di
 
         def one(_: int) -> None:
             email = mine.choice(emails)
-            lookups.append(_timed(lambda: workspace.segments_of(email))[1])
+            lookups.append(timed(lambda: workspace.segments_of(email))[0])
 
         _paced(LOOKUPS_PER_SECOND, arguments.seconds, one)
 
@@ -227,7 +223,7 @@ def _load(workspace: Workspace, live: Live, arguments: argparse.Namespace) -> di
     reader.join()
     live.close()
     delays = sorted(seen[email] - at for email, at in acknowledged.items())
-    return _said(
+    return said(
         {
             "upserts": len(delays),
             "write_to_transition_p50_ms": _at(delays, 0.5),
@@ -263,23 +259,12 @@ def _paced(per_second: float, seconds: float, work: Callable[[int], object]) -> 
         work(number)
 
 
-def _timed(work: Callable[[], object]) -> tuple[object, float]:
-    started = time.perf_counter()
-    return work(), time.perf_counter() - started
-
-
 def _milliseconds(seconds: Sequence[float]) -> dict[str, float]:
     return {"median": round(statistics.median(seconds) * 1e3, 1), "most": round(max(seconds) * 1e3, 1)}
 
 
 def _at(seconds: Sequence[float], share: float) -> float:
     return round(seconds[min(int(len(seconds) * share), len(seconds) - 1)] * 1e3, 1)
-
-
-def _said(results: dict[str, object]) -> dict[str, object]:
-    for name, value in results.items():
-        print(f"{name:32} {value}", flush=True)
-    return results
 
 
 if __name__ == "__main__":

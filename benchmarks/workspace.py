@@ -8,24 +8,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import random
 import shutil
 import statistics
-import time
-from collections.abc import Callable
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from benchmarks.batch import peak_memory, scale_parser
 from benchmarks.generated import DATA, SEED, generated
+from benchmarks.measuring import machine, peak_memory, said, scale_parser, spread, timed
 from benchmarks.workload import workload
 from engine.definition import read_segment
 from engine.execute import Evaluation, evaluate
@@ -34,8 +28,6 @@ from engine.storage.segments import stored_segments
 from ingest.dataset import open_dataset
 from ingest.generator.dataset import DEFAULT_UNTIL_AT
 from ingest.workspace import Workspace
-
-Result = TypeVar("Result")
 
 IMPORT_MEMORY_BYTES = 2 * 2**30
 LOOKUPS = 2_000
@@ -67,9 +59,7 @@ def main() -> None:
                 "segments": len(work),
                 "repeats": arguments.repeats,
                 **results,
-                "cpus": os.cpu_count(),
-                "python": platform.python_version(),
-                "duckdb": version("duckdb"),
+                **machine(),
             }
         )
     )
@@ -86,12 +76,12 @@ def _import(folder: Path, dataset: Path) -> dict[str, object]:
     shutil.rmtree(folder, ignore_errors=True)
     Workspace.create(folder)
     with peak_memory() as peak, Workspace.open(folder, memory_bytes=IMPORT_MEMORY_BYTES) as workspace:
-        first_seconds, report = _timed(lambda: workspace.import_dataset(open_dataset(dataset)))
-        again_seconds, again = _timed(lambda: workspace.import_dataset(open_dataset(dataset)))
+        first_seconds, report = timed(lambda: workspace.import_dataset(open_dataset(dataset)))
+        again_seconds, again = timed(lambda: workspace.import_dataset(open_dataset(dataset)))
     if again.has_changes:
         raise SystemExit("the second import changed something")
     row_count = sum(table.read for table in report.read.tables.values())
-    return _said(
+    return said(
         {
             "import_seconds": round(first_seconds, 1),
             "import_rows_per_second": round(row_count / first_seconds),
@@ -116,23 +106,23 @@ def _recompute(workspace: Workspace, repeats: int) -> dict[str, object]:
             cursor.execute("DELETE FROM transitions")
         with store.held_still():
             pass  # what was deleted is written out before anything is timed
-        seconds, evaluation = _timed(evaluated)
+        seconds, evaluation = timed(evaluated)
         alone.append(seconds)
-        seconds, _ = _timed(lambda: workspace.recompute(DEFAULT_UNTIL_AT))
+        seconds, _ = timed(lambda: workspace.recompute(DEFAULT_UNTIL_AT))
         first.append(seconds)
-        seconds, result = _timed(lambda: workspace.recompute(DEFAULT_UNTIL_AT))
+        seconds, result = timed(lambda: workspace.recompute(DEFAULT_UNTIL_AT))
         again.append(seconds)
         if any(item.entered or item.left for item in result.segments):
             raise SystemExit("the second recompute found a change")
     for name, members in evaluation.members.items():
         if not np.array_equal(members.bits, workspace._read_memberships()[name].members.bits):
             raise SystemExit(f"{name}: the stored members are not those that the evaluation finds")
-    return _said(
+    return said(
         {
-            "evaluate_seconds": _spread(alone),
-            "recompute_seconds": _spread(first),
+            "evaluate_seconds": spread(alone),
+            "recompute_seconds": spread(first),
             "recompute_over_evaluate": round(statistics.median(first) / statistics.median(alone), 2),
-            "recompute_unchanged_seconds": _spread(again),
+            "recompute_unchanged_seconds": spread(again),
             "memberships": sum(item.size for item in evaluation.members.values()),
         }
     )
@@ -144,25 +134,25 @@ def _read(workspace: Workspace, folder: Path, segment_id: str, repeats: int) -> 
     size = workspace.segment(segment_id).size
     target = folder.parent / "members.parquet"
     members = [
-        _timed(lambda: pq.write_table(workspace.members(segment_id).to_arrow(), target))[0] for _ in range(repeats)
+        timed(lambda: pq.write_table(workspace.members(segment_id).to_arrow(), target))[0] for _ in range(repeats)
     ]
     if pq.read_metadata(target).num_rows != size:
         raise SystemExit("the file does not hold the members")
     emails = [email for (email,) in store.cursor().execute("SELECT email FROM contacts").fetchall()]
     asked = random.Random(SEED).choices(emails, k=LOOKUPS)
-    lookups = [_timed(partial(workspace.segments_of, email))[0] for email in asked]
-    publish_seconds, _ = _timed(lambda: published_file(store))
+    lookups = [timed(partial(workspace.segments_of, email))[0] for email in asked]
+    publish_seconds, _ = timed(lambda: published_file(store))
     engine, whole = [], []
     for _ in range(repeats):
-        seconds, result = _timed(partial(_asked, workspace, QUESTION.format(segment=segment_id)))
+        seconds, result = timed(partial(_asked, workspace, QUESTION.format(segment=segment_id)))
         engine.append(result[0])
         whole.append(seconds)
         if result[1] != size:
             raise SystemExit(f"SQL counts {result[1]} members, there are {size}")
     target.unlink()
-    return _said(
+    return said(
         {
-            "members_parquet_seconds": _spread(members),
+            "members_parquet_seconds": spread(members),
             "members": size,
             "contact_segments_ms": {
                 "median": round(statistics.median(lookups) * 1000, 2),
@@ -170,8 +160,8 @@ def _read(workspace: Workspace, folder: Path, segment_id: str, repeats: int) -> 
                 "max": round(max(lookups) * 1000, 2),
             },
             "sql_publish_seconds": round(publish_seconds, 2),
-            "sql_engine_ms": {name: round(value * 1000, 1) for name, value in _spread(engine).items()},
-            "sql_whole_seconds": _spread(whole),
+            "sql_engine_ms": {name: round(value * 1000, 1) for name, value in spread(engine).items()},
+            "sql_whole_seconds": spread(whole),
         }
     )
 
@@ -193,14 +183,14 @@ def _explain(workspace: Workspace) -> dict[str, object]:
         for email, contact_id in asked:
             segment_id = choose.choice(sorted(memberships))
             found = workspace.explain(segment_id, email, as_of=DEFAULT_UNTIL_AT)
-            seconds.append(_timed(partial(workspace.explain, segment_id, email))[0])
+            seconds.append(timed(partial(workspace.explain, segment_id, email))[0])
             if found.is_member != memberships[segment_id].members.has(contact_id):
                 raise SystemExit(f"{email} is explained to be in {segment_id}, or not, against its members")
         results[name] = {
             "median": round(statistics.median(seconds) * 1000, 1),
             "p99": round(float(np.percentile(seconds, 99)) * 1000, 1),
         }
-    return _said(results)
+    return said(results)
 
 
 def _asked(workspace: Workspace, question: str) -> tuple[float, int]:
@@ -208,22 +198,6 @@ def _asked(workspace: Workspace, question: str) -> tuple[float, int]:
     with workspace.query(question) as result:
         total = sum(pc.sum(batch.column(1)).as_py() for batch in result.batches())
     return result.engine_seconds or 0.0, int(total)
-
-
-def _timed(work: Callable[[], Result]) -> tuple[float, Result]:
-    started = time.perf_counter()
-    result = work()
-    return time.perf_counter() - started, result
-
-
-def _spread(seconds: list[float]) -> dict[str, float]:
-    return {"median": round(statistics.median(seconds), 4), "max": round(max(seconds), 4)}
-
-
-def _said(results: dict[str, object]) -> dict[str, object]:
-    for name, value in results.items():
-        print(f"{name}: {value}", flush=True)
-    return results
 
 
 if __name__ == "__main__":

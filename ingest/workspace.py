@@ -15,9 +15,8 @@ import pyarrow as pa
 
 from engine.definition import Segment
 from engine.definition.walk import queries_of
-from engine.errors import CallerError, InternalError, NotComputedError
+from engine.errors import CallerError, NotComputedError
 from engine.execute import OnStep
-from engine.execute.analyst import QueryLimits, QueryResult, open_query
 from engine.execute.batch import at_moment, evaluate_moment
 from engine.execute.contact import ContactCard, contact_card, find_contact, segments_of
 from engine.execute.explain import Explanation, explain_contact
@@ -25,7 +24,6 @@ from engine.execute.forecast import MOST_DAYS, Forecast, OnDay, forecast
 from engine.execute.live import Live
 from engine.execute.members import EMAIL_SCHEMA, email_batches, email_batches_of, some_emails
 from engine.execute.memberships import Membership, forget_segment, status_of, stored_memberships
-from engine.execute.publish import published_file
 from engine.execute.recompute import Recompute, recompute
 from engine.execute.remembered import remembered_memberships
 from engine.execute.sql_conditions import Queries, check_queries_of
@@ -48,7 +46,6 @@ from ingest.arguments import Instant, Segments, as_dataset, as_default_timezone,
 from ingest.contact_methods import ContactMethods
 from ingest.dataset import Dataset
 from ingest.dataset.column_types.email import contact_email
-from ingest.elsewhere import members_sql
 from ingest.events import Events
 from ingest.fields import Fields
 from ingest.frames import frame_of
@@ -56,6 +53,7 @@ from ingest.importing import ImportReport, import_dataset
 from ingest.keeping_methods import KeepingMethods
 from ingest.lists import Lists
 from ingest.load import OnTable
+from ingest.question_methods import QuestionMethods
 from ingest.tags import Tags
 from ingest.transition_methods import TransitionMethods
 from ingest.writer import Clock, Writer, utc_now
@@ -111,7 +109,7 @@ class Preview:
         return is_exact(self.as_of, self.exact_since)
 
 
-class Workspace(ContactMethods, TransitionMethods, KeepingMethods):
+class Workspace(ContactMethods, TransitionMethods, QuestionMethods, KeepingMethods):
     """An open workspace. Close it, or use it in `with`.
 
     It is held by this process alone while it is open, unless it was opened to be read only. `clock` says when what is
@@ -351,43 +349,6 @@ class Workspace(ContactMethods, TransitionMethods, KeepingMethods):
             return Preview(found.as_of, found.exact_since, found.contact_count, tuple(previews))
 
         return run_interruptibly(self._store, lambda: at_moment(self._store, instant, work))
-
-    def sql_of(self, segments: Segments, *, dialect: str, as_of: Instant = None) -> str:
-        """One statement that finds the members of segments on another engine, over tables filled from a snapshot.
-
-        Rows: (segment_id, contact_id). `dialect` is duckdb, postgres, clickhouse or spark. Docs: docs/dialects.md.
-        Raises: SegmentsFileError as `preview` does; UnsupportedByDialectError for what the engine cannot say.
-        """
-        read = as_segments(segments, default_timezone=self.timezone, fields=self.fields.of_definitions)
-        others = {name: item.segment for name, item in stored_beside(self._store, read).items()}
-        catalog = self._store.catalog()
-        return members_sql(read, dialect=dialect, as_of=as_instant(as_of), catalog=catalog, others=others)
-
-    def query(self, sql: str, *, timeout_seconds: float = 60.0, memory_bytes: int | None = None) -> QueryResult:
-        """Start one SELECT over the documented views (docs/sql.md), in a process of its own; use the result in `with`.
-
-        `schema` is there at once, `batches()` gives the rows as they are read. It reads a copy of the workspace as it
-        is now: made by the first question after a change, and then it stays. `memory_bytes` is 1 GiB if not given.
-        Raises: QueryRefusedError, QueryFailedError, QueryLimitError, StoreError.
-        """
-        limits = QueryLimits(timeout_seconds, memory_bytes or QueryLimits().memory_bytes)
-        while True:
-            published = run_interruptibly(self._store, lambda: published_file(self._store))
-            try:
-                return open_query(published, sql, limits)
-            except InternalError:
-                if published.exists():
-                    raise
-                # Another thread has changed the workspace and replaced the copy before this process had opened it.
-
-    def sql(self, sql: str, *, timeout_seconds: float = 60.0, memory_bytes: int | None = None) -> pl.DataFrame:
-        """The answer to one SELECT over the documented views (docs/sql.md) as a frame. Arguments, errors: see `query`.
-
-        For Arrow, or more rows than fit into memory, use `query`.
-        """
-        with self.query(sql, timeout_seconds=timeout_seconds, memory_bytes=memory_bytes) as result:
-            table = pa.Table.from_batches(result.batches(), schema=result.schema)
-        return frame_of(table)
 
     def content_hash(self) -> str:
         """A hash of all contacts, events, lists and subscriptions, whatever order and files they came in.

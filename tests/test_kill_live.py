@@ -15,10 +15,8 @@ from pathlib import Path
 import pytest
 
 import populace
-from engine.execute import evaluate
-from ingest.workspace import Workspace
 from tests.definitions import branch, events, field, leaf, segment
-from tests.test_recompute import check_transitions
+from tests.test_recompute import check_members, check_transitions
 
 ROOT = Path(__file__).parents[1]
 ROUNDS = int(os.environ.get("POPULACE_KILL_ROUNDS", "2"))
@@ -78,14 +76,3 @@ def test_a_killed_live_workspace_agrees_with_itself_and_catches_up(workspace: Pa
     with populace.open(workspace) as shop:
         check_transitions(shop)
         check_members(shop)
-
-
-def check_members(shop: Workspace) -> None:
-    """The stored members are those whom an evaluation of everybody at their instant finds."""
-    states = shop.segments()
-    (as_of,) = {state.as_of for state in states}
-    assert as_of is not None
-    found = evaluate(shop._store, [state.segment for state in states], as_of=as_of)
-    stored = shop._read_memberships()
-    for name, members in found.members.items():
-        assert stored[name].members.ids().tolist() == members.ids().tolist(), name

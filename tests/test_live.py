@@ -17,6 +17,7 @@ from engine.execute.live import Live
 from engine.storage.workspace_folder import opened_workspace
 from ingest.workspace import Workspace
 from tests.definitions import Json, branch, events, field, found_by, leaf, on_list, segment, tagged
+from tests.test_recompute import check_members
 
 START = datetime(2026, 3, 1, 10, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -28,6 +29,12 @@ class LiveShop(Workspace):
 
     now = START
     live: Live
+    step = timedelta(0)
+    """By so much the clock goes on whenever it is looked at."""
+
+    def look(self) -> datetime:
+        self.now += self.step
+        return self.now
 
     def at(self, instant: datetime) -> None:
         """Set the clock, and let the loop do what is due."""
@@ -48,9 +55,9 @@ def opened(path: Path, at: datetime = START) -> LiveShop:
     with ExitStack() as stack:
         store = stack.enter_context(opened_workspace(path))
         shop: LiveShop
-        shop = LiveShop(path, store, stack.pop_all(), clock=lambda: shop.now)
+        shop = LiveShop(path, store, stack.pop_all(), clock=lambda: shop.look())  # noqa: PLW0108 - there is no shop yet
         shop.now = at
-        shop.live = Live(store, clock=lambda: shop.now)
+        shop.live = Live(store, clock=shop.look)
         return shop
 
 
@@ -88,6 +95,33 @@ def test_a_contact_leaves_at_the_very_instant(shop: LiveShop) -> None:
     assert shop.live.next_at == end
     shop.at(end)
     assert shop.moves(1) == [("recent", "ada", "left", "time", end)]
+
+
+@pytest.mark.parametrize("is_touched", [True, False])
+def test_nobody_is_missed_whose_instant_comes_while_it_looks(shop: LiveShop, *, is_touched: bool) -> None:
+    define(shop, RECENT)
+    for number in range(60):
+        at = START - timedelta(days=30) + timedelta(seconds=number / 10)
+        shop.visit(f"c{number}@x.example", at)
+    shop.at(START)
+    shop.step = timedelta(seconds=0.07)
+    for _ in range(8):
+        if is_touched:
+            shop.visit(ADA)
+        shop.live.catch_up()
+        check_members(shop)
+    assert len(shop.moves()) > 80
+
+
+def test_a_clock_that_goes_past_all_that_is_known_ahead_while_it_looks(shop: LiveShop) -> None:
+    define(shop, RECENT)
+    shop.visit(BO, START - timedelta(days=30) + timedelta(hours=2))
+    shop.at(START)
+    shop.step = timedelta(hours=0.9)
+    shop.visit(ADA)
+    shop.live.catch_up()
+    check_members(shop)
+    assert [move[1:4] for move in shop.moves(1)] == [("ada", "entered", "data"), ("bo", "left", "time")]
 
 
 def test_what_was_missed_is_caught_up_in_order_each_at_its_instant(shop: LiveShop) -> None:

@@ -14,7 +14,7 @@ import populace
 from engine.execute.analyst import QueryLimits, QueryResult, open_query
 from engine.execute.publish import published_file
 from engine.storage.published_views import CONTACT_COLUMNS, VIEWS
-from ingest import workspace as workspace_module
+from ingest import question_methods
 from ingest.workspace import Workspace
 from tests.cases.world import AS_OF, WORLD
 from tests.definitions import events, field, segment
@@ -88,7 +88,7 @@ def test_a_question_whose_copy_is_replaced_before_it_is_opened_is_asked_of_the_n
         asked.append(published)
         return open_query(published, sql, limits)
 
-    monkeypatch.setattr(workspace_module, "open_query", too_late)
+    monkeypatch.setattr(question_methods, "open_query", too_late)
     count = workspace.sql("SELECT count(*) AS n FROM contacts")["n"].to_list()
     assert (count, len(set(asked))) == ([len(WORLD["contacts"]) + 1], 2)
 

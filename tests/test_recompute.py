@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import populace
 from engine.compile import Step, scan_step
+from engine.execute import evaluate
 from engine.execute.transitions import Difference, read_differences
 from engine.plan import Plan
 from engine.plan.scans import Scan
@@ -78,6 +79,17 @@ def check_transitions(workspace: Workspace) -> None:
     told = workspace.transitions()
     assert told["sequence"].to_list() == list(range(1, sequence))
     assert workspace.transitions(after=sequence // 2).rows() == told.rows()[sequence // 2 :]
+
+
+def check_members(shop: Workspace) -> None:
+    """The stored members are those whom an evaluation of everybody at their instant finds."""
+    states = shop.segments()
+    (as_of,) = {state.as_of for state in states}
+    assert as_of is not None
+    found = evaluate(shop._store, [state.segment for state in states], as_of=as_of)
+    stored = shop._read_memberships()
+    for name, members in found.members.items():
+        assert stored[name].members.ids().tolist() == members.ids().tolist(), name
 
 
 def test_members_enter_and_leave_with_time(workspace: Workspace) -> None:

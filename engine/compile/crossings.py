@@ -10,11 +10,9 @@ from sqlglot import exp
 
 from engine.compile.dialects import DUCKDB
 from engine.compile.event_sources import CONTACTS, EVENTS, source_conditions, source_of, with_contacts_of
-from engine.compile.expressions import Columns, condition
+from engine.compile.expressions import Columns, condition, instant_of
 from engine.compile.instants import in_window
 from engine.compile.sql import all_of, any_of, column, is_not_null, named, table, text
-from engine.definition.fields import CONTACT_FIELDS, FieldType
-from engine.definition.tree import EVENT_PROPERTIES
 from engine.definition.value_tests import Subject
 from engine.definition.vocabulary import CUSTOM_EVENT_PREFIX
 from engine.plan.crossings import Crossings
@@ -56,11 +54,11 @@ def crossing_queries(crossings: Crossings) -> Iterator[CrossingQuery]:
             yield _query(query, EVENTS, column(name, EVENTS), [crossings.ends])
     for subject, windows in crossings.fields.items():
         query = exp.select().from_(table("contacts", CONTACTS))
-        yield _query(query, CONTACTS, _value(subject, CONTACTS), windows, subject)
+        yield _query(query, CONTACTS, instant_of(subject, _columns(CONTACTS)), windows, subject)
     alive = Window(None, just_after(crossings.after))
     for (kind, subject), windows in crossings.properties.items():
         query = exp.select().from_(source_of(kind, alive, DUCKDB)).where(*source_conditions(kind))
-        yield _query(query, EVENTS, _value(subject, EVENTS), windows, subject)
+        yield _query(query, EVENTS, instant_of(subject, _columns(EVENTS)), windows, subject)
 
 
 def all_crossings(queries: Sequence[CrossingQuery]) -> str:
@@ -107,7 +105,7 @@ def _of_windows(
         query = with_contacts_of(alias, query)
     hulls = united(part for window in every for part in stretches_of(window))
     if subject is not None:
-        query = query.where(condition(ValueTest(subject, IsInWindows(tuple(hulls))), Columns(DUCKDB, alias, {}, {})))
+        query = query.where(condition(ValueTest(subject, IsInWindows(tuple(hulls))), _columns(alias)))
     else:
         parts = [in_window(at, hull, DUCKDB) or [is_not_null(at.copy())] for hull in hulls]
         query = query.where(any_of([all_of(part) for part in parts]))
@@ -117,13 +115,8 @@ def _of_windows(
     return CrossingQuery(DUCKDB.sql(query.select(*selected)), windows, has_zones)
 
 
-def _value(subject: Subject, alias: str) -> exp.Expr:
-    """The value of a subject as an instant; a date is its midnight in UTC."""
-    is_ours = subject.field_name in CONTACT_FIELDS or subject.field_name == EVENT_PROPERTIES
-    value: exp.Expr = column(subject.field_name, alias, quoted=not is_ours)
-    if subject.is_json:
-        value = DUCKDB.json_value(value, subject.path, subject.type)
-    return DUCKDB.midnight(value) if subject.type is FieldType.DATE else value
+def _columns(alias: str) -> Columns:
+    return Columns(DUCKDB, alias, {}, {})
 
 
 def stretches_of(window: AnyWindow) -> set[Window]:

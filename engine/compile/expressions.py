@@ -179,11 +179,7 @@ def _average_test(test: AverageIsWithin, columns: Columns) -> exp.Expr:
 
 def value_test(subject: Subject, test: PlacedTest, columns: Columns) -> exp.Expr:
     """The condition that the subject passes the test; FALSE where it is missing."""
-    is_ours = subject.field_name in CONTACT_FIELDS or subject.field_name == EVENT_PROPERTIES
-    document = column(subject.field_name, columns.alias, quoted=not is_ours)
-    value: exp.Expr = document
-    if subject.is_json:
-        value = columns.dialect.json_value(document, subject.path, subject.type)
+    document, value = _document(subject, columns), value_of(subject, columns)
     match test:
         case IsSet():
             return is_not_null(value)
@@ -200,11 +196,9 @@ def value_test(subject: Subject, test: PlacedTest, columns: Columns) -> exp.Expr
         case NumberIsBetween():
             return or_false(exp.Between(this=value, low=double(test.low), high=double(test.high)))
         case IsInWindows():
-            if subject.type is FieldType.DATE:
-                value = columns.dialect.midnight(value)
             return or_false(
                 columns.dialect.given(
-                    value,
+                    instant_of(subject, columns),
                     lambda at: any_of([_window_test(at.copy(), window, columns) for window in test.windows]),
                     is_short=not subject.is_json,
                 )
@@ -216,6 +210,23 @@ def value_test(subject: Subject, test: PlacedTest, columns: Columns) -> exp.Expr
             return or_false(_array_test(array, test, columns.dialect))
         case _:
             assert_never(test)
+
+
+def value_of(subject: Subject, columns: Columns) -> exp.Expr:
+    """The value of a subject, in its type; NULL where it is missing."""
+    document = _document(subject, columns)
+    return columns.dialect.json_value(document, subject.path, subject.type) if subject.is_json else document
+
+
+def instant_of(subject: Subject, columns: Columns) -> exp.Expr:
+    """The value of a subject as an instant; a date is its midnight in UTC."""
+    value = value_of(subject, columns)
+    return columns.dialect.midnight(value) if subject.type is FieldType.DATE else value
+
+
+def _document(subject: Subject, columns: Columns) -> exp.Column:
+    is_ours = subject.field_name in CONTACT_FIELDS or subject.field_name == EVENT_PROPERTIES
+    return column(subject.field_name, columns.alias, quoted=not is_ours)
 
 
 def _text_test(value: exp.Expr, test: TextTest, columns: Columns) -> exp.Expr:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -257,3 +258,8 @@ class Segment:
     timezone: str
     tree: Node
     document: str = field(compare=False, repr=False)
+
+
+def have_days_of_contacts(segments: Iterable[Segment]) -> bool:
+    """Whether any segment looks at days in each contact's own zone."""
+    return any(segment.timezone == CONTACT_TIMEZONE for segment in segments)

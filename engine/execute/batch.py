@@ -14,7 +14,7 @@ import duckdb
 
 from engine.compile import Step, scan_step, zone_edges_step, zone_offsets_step
 from engine.definition import Segment
-from engine.definition.tree import CONTACT_TIMEZONE
+from engine.definition.tree import have_days_of_contacts
 from engine.errors import (
     InternalError,
     InvalidPlanError,
@@ -108,7 +108,7 @@ def evaluate_moment(
 
     `queries` runs those of analysts, if there are any. Raises: StepFailedError for a moment that ends with a failure.
     """
-    has_zones = any(item.timezone == CONTACT_TIMEZONE for item in (*segments, *(others or {}).values()))
+    has_zones = have_days_of_contacts((*segments, *(others or {}).values()))
     plan = build_plan(segments, catalog or moment.catalog(has_zones=has_zones), moment.as_of, others=others)
     if on_plan is not None:
         on_plan(plan)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -53,13 +53,12 @@ class Causes:
         old = versions_of(cursor, versions) if versions else {}
         redefined = {name for name in computed if not _means_the_same(old.get(name), segments[name].segment)}
         latest = {name: item.segment for name, item in segments.items()}
-        asking = {name for name, segment in latest.items() if queries_of(segment.tree)}
         touched = _contacts(cursor, "SELECT DISTINCT contact_id FROM touched")
         return cls(
             touched=touched,
             merged=cache(lambda: _contacts(cursor, "SELECT contact_id FROM retired WHERE merged_into IS NOT NULL")),
             redefined=with_referrers(redefined, latest.values()),
-            asking_sql=with_referrers(asking, latest.values()),
+            asking_sql=segments_asking_sql(latest.values()),
             has_writes=has_writes or touched.size > 0,
         )
 
@@ -94,6 +93,11 @@ class Causes:
             if of_cause.any():
                 left, entered = (ContactSet.of_ids(changed[of_cause & side], capacity) for side in (was_in, ~was_in))
                 yield Difference(after.segment_id, after.version, after.as_of, left, entered, cause)
+
+
+def segments_asking_sql(segments: Collection[Segment]) -> frozenset[str]:
+    """The ids of the segments that have a query of an analyst, or name one that does."""
+    return with_referrers([segment.id for segment in segments if queries_of(segment.tree)], segments)
 
 
 def _means_the_same(old: Segment | None, new: Segment) -> bool:

@@ -90,6 +90,11 @@ class ContactSet:
         np.bitwise_xor.at(bits, contact_ids >> 3, _bit_of(contact_ids))
         return ContactSet(bits, self.capacity)
 
+    def after(self, left: ContactSet, entered: ContactSet) -> ContactSet:
+        """The set once some have left and others entered; of whatever capacities these are."""
+        capacity = max(self.capacity, left.capacity, entered.capacity)
+        return (self.widened(capacity) - left.widened(capacity)) | entered.widened(capacity)
+
     @property
     def size(self) -> int:
         """How many contacts are in it."""

@@ -73,9 +73,7 @@ def _with_later_rows(cursor: duckdb.DuckDBPyConnection, found: dict[str, Members
     ).fetchall()
     for segment_id, *packed in rows:
         known = found[segment_id]
-        left, entered = map(ContactSet.unpacked, packed)
-        capacity = max(known.members.capacity, left.capacity, entered.capacity)
-        members = known.members.widened(capacity) - left.widened(capacity) | entered.widened(capacity)
+        members = known.members.after(*map(ContactSet.unpacked, packed))
         found[segment_id] = replace(known, members=members, later_rows=known.later_rows + 1)
     return found
 

@@ -143,8 +143,7 @@ def members_recorded(store: Store, segment_id: str, at: datetime) -> ContactSet:
     with store_errors(store.path), store.cursor() as cursor:
         members = ContactSet.none(0)
         for item in read_differences(cursor, segment_id, until=at):
-            capacity = max(members.capacity, item.left.capacity, item.entered.capacity)
-            members = (members.widened(capacity) - item.left.widened(capacity)) | item.entered.widened(capacity)
+            members = members.after(item.left, item.entered)
         return members
 
 

@@ -17,6 +17,7 @@ from engine.plan.expressions import (
     local_windows_of,
     local_windows_of_fact,
     replace_leaves,
+    source_of,
 )
 from engine.plan.nodes import (
     Complement,
@@ -24,7 +25,6 @@ from engine.plan.nodes import (
     Events,
     Expression,
     Fact,
-    GoalEvents,
     HasAnyTag,
     HasIdentity,
     IsFoundBySql,
@@ -146,7 +146,7 @@ def _event_scans(conditions: Sequence[Condition]) -> Iterator[EventScan]:
     for condition in conditions:
         for fact in facts_of(condition.leaf)[:1]:  # all facts of one condition are about the same events
             is_local = any(local_windows_of_fact(fact)) or fact.has_days_of_contacts
-            by_source.setdefault((_source(fact.events), is_local), []).append(condition)
+            by_source.setdefault((source_of(fact.events), is_local), []).append(condition)
     number = 0
     for (events, _), of_source in by_source.items():
         # Narrow windows together, so that a scan reads no more than its widest needs.
@@ -209,15 +209,6 @@ def _hull(windows: Sequence[Window]) -> Window:
         None if None in starts else min(at for at in starts if at is not None),
         None if None in ends else max(at for at in ends if at is not None),
     )
-
-
-def _source(events: Events) -> Events:
-    """What a scan reads: the events without what only some of its facts ask for."""
-    match events:
-        case KindOfEvents():
-            return KindOfEvents(events.kind)
-        case GoalEvents():
-            return GoalEvents(events.goal_type)
 
 
 def _words(events: Events) -> str:

@@ -15,7 +15,7 @@ from engine.definition.tree import Segment
 from engine.definition.value_tests import Subject
 from engine.definition.vocabulary import CUSTOM_EVENT_PREFIX
 from engine.plan.bind import Catalog, membership_expression
-from engine.plan.expressions import facts_of, leaves
+from engine.plan.expressions import facts_of, leaves, source_of
 from engine.plan.nodes import (
     DidSteps,
     Events,
@@ -101,7 +101,7 @@ def _add(found: Crossings, one: Expression, other: Expression) -> None:
         case DidSteps(), DidSteps():
             _add_steps(found, one, other)
         case EventTimeIsIn(), EventTimeIsIn():
-            _add_all(found.events, _kind_of(one.fact.events), _differing(one.window, other.window))
+            _add_all(found.events, source_of(one.fact.events), _differing(one.window, other.window))
     for first, second in zip(facts_of(one), facts_of(other), strict=True):
         _add_events(found, first.events, second.events, first.window, second.window)
 
@@ -112,12 +112,12 @@ def _add_steps(found: Crossings, one: DidSteps, other: DidSteps) -> None:
     if one.absence is not None and other.absence is not None:
         # Until it is decided, what must be absent may still come.
         decided = _differing(Window(None, one.absence.decided_at), Window(None, other.absence.decided_at))
-        _add_all(found.events, _kind_of(one.steps[-1].events), decided)
+        _add_all(found.events, source_of(one.steps[-1].events), decided)
 
 
 def _add_events(found: Crossings, one: Events, other: Events, early: AnyWindow, late: AnyWindow) -> None:
     """Note where windows of events differ, and those of the filter on them."""
-    kind = _kind_of(one)
+    kind = source_of(one)
     found.has_custom_events |= isinstance(kind, GoalEvents) or kind.kind.startswith(CUSTOM_EVENT_PREFIX)
     _add_all(found.events, kind, _differing(early, late))
     if isinstance(one, KindOfEvents) and isinstance(other, KindOfEvents):
@@ -136,11 +136,6 @@ def _tests_of_events(one: KindOfEvents, other: KindOfEvents) -> Iterator[tuple[V
                 assert isinstance(first, ValueTest)
                 assert isinstance(second, ValueTest)
                 yield first, second
-
-
-def _kind_of(events: Events) -> Events:
-    """The events without what else is asked of them."""
-    return KindOfEvents(events.kind) if isinstance(events, KindOfEvents) else GoalEvents(events.goal_type)
 
 
 def _add_all(found: dict[Key, Windows], key: Key, windows: Iterable[AnyWindow]) -> None:

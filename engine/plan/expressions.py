@@ -10,10 +10,12 @@ from engine.plan.nodes import (
     Complement,
     CountIs,
     DidSteps,
+    Events,
     EventTimeIsIn,
     Every,
     Expression,
     Fact,
+    GoalEvents,
     IsInWindows,
     KindOfEvents,
     LatestIsSince,
@@ -59,6 +61,15 @@ def facts_of(leaf: Expression) -> tuple[Fact, ...]:
             return (leaf.total, leaf.count)
         case _:
             return ()
+
+
+def source_of(events: Events) -> Events:
+    """What is read to find the events: without what else is asked of them, so that others are found there, too."""
+    match events:
+        case KindOfEvents():
+            return KindOfEvents(events.kind)
+        case GoalEvents():
+            return GoalEvents(events.goal_type)
 
 
 def holds_without_events(leaf: Expression) -> bool:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
 from itertools import takewhile
 
 from engine.definition.timeframes import ONE_MICROSECOND
-from engine.definition.tree import CONTACT_TIMEZONE, Segment
+from engine.definition.tree import CONTACT_TIMEZONE, Segment, have_days_of_contacts
 from engine.plan.bind import Catalog
 from engine.plan.crossings import Crossings, crossings
 from engine.plan.turns import turns_of_days
 from engine.plan.windows import Window
 from engine.plan.zones import local_day
-
-_ONE_DAY = timedelta(days=1)
 
 
 def smooth_crossings(
@@ -32,15 +30,15 @@ def smooth_crossings(
             after = jump_at
 
 
-def jumps(segments: Iterable[Segment], catalog: Catalog, *, after: datetime, until: datetime) -> list[datetime]:
+def jumps(segments: Sequence[Segment], catalog: Catalog, *, after: datetime, until: datetime) -> list[datetime]:
     """The instants at which edges may jump: where a local day begins, and where a list was deleted."""
     found = {at for at in catalog.lists.values() if at is not None and after < at <= until}
     zones = {segment.timezone for segment in segments} - {CONTACT_TIMEZONE}
-    if any(segment.timezone == CONTACT_TIMEZONE for segment in segments):
+    if have_days_of_contacts(segments):
         zones |= set(catalog.zones.values())
     for zone in zones:
         first, last = (local_day(at, zone).toordinal() for at in (after, until))
-        days = [type(local_day(after, zone)).fromordinal(day) for day in range(max(first - 1, 1), last + 1)]
+        days = [date.fromordinal(day) for day in range(max(first - 1, 1), last + 1)]
         found.update(takewhile(lambda at: at <= until, turns_of_days(days, zone, after=after)))
     return sorted(found)
 

@@ -201,8 +201,7 @@ def _now(reading: Reading, segment_id: str, packed: bytes | None) -> ContactSet 
         left, entered = map(_unpacked, row)
         if members is None or left is None or entered is None:
             return None
-        capacity = max(members.capacity, left.capacity, entered.capacity)
-        members = members.widened(capacity) - left.widened(capacity) | entered.widened(capacity)
+        members = members.after(left, entered)
     return members
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from engine.definition.tree import (
-    CONTACT_TIMEZONE,
     Aggregate,
     CountCondition,
     CountInEachCondition,
@@ -26,6 +25,7 @@ from engine.definition.tree import (
     SelectedEvents,
     TagCondition,
     Which,
+    have_days_of_contacts,
 )
 from engine.definition.value_tests import BooleanIsAnyOf, IsSet, NumberIsAnyOf, TextIsAnyOf
 from engine.definition.vocabulary import CUSTOM_EVENT_PREFIX
@@ -70,7 +70,7 @@ def single_changes(
     whole = circuits(segments, {})
     target = segments[-1].id
     before = answers_of(whole, answers)[target]
-    has_local_days = any(segment.timezone == CONTACT_TIMEZONE for segment in segments)
+    has_local_days = have_days_of_contacts(segments)
     said: set[str] = set()
     for key, item in watched.items():
         for change in _changes(key[1], item, answers[key], values, as_of, has_local_days=has_local_days):

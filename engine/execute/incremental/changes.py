@@ -15,7 +15,7 @@ import numpy as np
 
 from engine.definition import Segment
 from engine.definition.references import with_referrers
-from engine.definition.tree import CONTACT_TIMEZONE
+from engine.definition.tree import have_days_of_contacts
 from engine.errors import StepFailedError
 from engine.execute.batch import OnStep, evaluate_moment, evaluate_plan
 from engine.execute.causes import Causes
@@ -131,7 +131,7 @@ def _moved_by_time(
         at = before[segment.id].as_of
         assert at is not None
         computed_at[at].append(segment)
-    catalog = moment.catalog(has_zones=any(segment.timezone == CONTACT_TIMEZONE for segment in segments))
+    catalog = moment.catalog(has_zones=have_days_of_contacts(segments))
     moved, elsewhere = [], set[str]()
     for at, group in computed_at.items():
         if at < moment.as_of:
@@ -179,7 +179,7 @@ def _of_candidates(
     others, queries = {segment.id: segment for segment in segments}, Queries(store)
     prepared, anew = bench.prepared.segments, bench.anew
     if prepared:
-        catalog = moment.catalog(has_zones=any(segment.timezone == CONTACT_TIMEZONE for segment in prepared))
+        catalog = moment.catalog(has_zones=have_days_of_contacts(prepared))
         plan, steps = bench.prepared.at(bench.contacts, catalog, moment.as_of)
         try:
             yield evaluate_plan(moment, prepared, plan, steps=steps, queries=queries, on_step=on_step)

@@ -107,16 +107,14 @@ class SomeContacts:
         if self._row_count > MOST_ROWS:
             self.close()
         cursor = self._open()
-        numbers = np.arange(len(contact_ids), dtype=np.int32)
-        rows = pa.table({"contact_id": contact_ids, "number": numbers})
+        cursor.execute(f"DELETE FROM {_CANDIDATES}")
         if len(contact_ids) <= FEW:
-            pairs = ", ".join(f"({contact_id}, {n})" for n, contact_id in enumerate(contact_ids.tolist()))
-            cursor.execute(f"DELETE FROM {_CANDIDATES}")
+            pairs = ", ".join(f"({contact_id}, {number})" for number, contact_id in enumerate(contact_ids.tolist()))
             cursor.execute(f"INSERT INTO {_CANDIDATES} VALUES {pairs}")
         else:
-            cursor.register("candidate_rows", rows)
+            numbers = np.arange(len(contact_ids), dtype=np.int32)
+            cursor.register("candidate_rows", pa.table({"contact_id": contact_ids, "number": numbers}))
             try:
-                cursor.execute(f"DELETE FROM {_CANDIDATES}")
                 cursor.execute(f"INSERT INTO {_CANDIDATES} FROM candidate_rows")
             finally:
                 cursor.unregister("candidate_rows")

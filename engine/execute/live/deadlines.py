@@ -14,7 +14,7 @@ import numpy as np
 
 from engine.compile.crossings import CrossingQuery, all_crossings, crossing_queries
 from engine.definition import Segment
-from engine.definition.tree import CONTACT_TIMEZONE
+from engine.definition.tree import have_days_of_contacts
 from engine.execute.contact_set import ContactIds
 from engine.execute.incremental.crossers import Crossers, crossers, crossers_in, instant, microseconds
 from engine.execute.incremental.some_contacts import SomeContacts
@@ -57,7 +57,7 @@ class Deadlines:
     def __init__(self, segments: Sequence[Segment], *, known_since: datetime) -> None:
         self.segments = list(segments)
         self.known_until = known_since
-        self.has_zones = any(segment.timezone == CONTACT_TIMEZONE for segment in segments)
+        self.has_zones = have_days_of_contacts(segments)
         self._zone_ids: frozenset[int] = frozenset()
         self._pieces: list[_Piece] = []
         self._found = Crossers.united([])
@@ -67,7 +67,8 @@ class Deadlines:
 
     def look_ahead(self, cursor: duckdb.DuckDBPyConnection, catalog: Catalog, until: datetime) -> None:
         """Find those from `known_until` up to an instant, of all contacts that a cursor sees."""
-        self._zone_ids = self._zone_ids & catalog.zones.keys() or frozenset(catalog.zones)
+        zone_ids = frozenset(catalog.zones)
+        self._zone_ids = self._zone_ids & zone_ids if self._pieces else zone_ids  # those of every piece
         found = [Crossers(self._found.contact_ids[self._position :], self._found.crosses_at[self._position :])]
         for piece in smooth_crossings(self.segments, catalog, after=self.known_until, until=until):
             queries = tuple(crossing_queries(piece))

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 import duckdb
 import numpy as np
 
-from engine.definition.references import with_referrers
-from engine.definition.walk import queries_of
 from engine.errors import PopulaceError
+from engine.execute.causes import segments_asking_sql
 from engine.execute.contact_set import ContactIds
 from engine.execute.incremental.some_contacts import SomeContacts
 from engine.execute.live.deadlines import MOST_AHEAD, Deadline, Deadlines
@@ -104,7 +104,11 @@ class Live:
         with self._ticking, store_errors(self._store.path):
             with self._news:
                 heard = self._change_count
-            self._catch_up()
+            try:
+                self._catch_up()
+            except BaseException:
+                self._deadlines = None  # of those that were due nobody knows which were done
+                raise
             with self._news:
                 self._seen_change_count = heard
                 self._news.notify_all()
@@ -115,16 +119,17 @@ class Live:
         if self._deadlines is None or self._clock() >= self._deadlines.known_until or self._is_redefined():
             self._begin()
         now = self._clock()
-        due = [] if self._deadlines is None else self._deadlines.due(now)
+        due = self._due(now)
         missed = [item for item in due if now - item.at > LAG]
-        for deadline in _few(missed, MOST_STEPS):
-            self._tick(deadline)
-        due = due[len(missed) :]
-        if self._has_touched():
-            self._tick(*_few(due, 1), is_now=True)
-        else:
-            for deadline in _few(due, MOST_OF_LAG):
-                self._tick(deadline)
+        latest = due[len(missed) :]
+        waiting = deque(_few(missed, MOST_STEPS))
+        with self._store.cursor() as cursor:
+            has_touched = _has_touched(cursor)
+        waiting.extend(_few(latest, 1 if has_touched else MOST_OF_LAG))
+        while len(waiting) > has_touched:
+            self._tick(waiting)
+        if has_touched:
+            self._tick(waiting, is_now=True)
         if self._deadlines is None:
             self._begin()
         elif self._clock() > self._deadlines.known_until - AHEAD_AGAIN:
@@ -139,8 +144,7 @@ class Live:
                 known = remembered(self._store, cursor)
                 self._segments = dict(known.segments)
                 self._definition_count = self._count_definitions(cursor)
-                queries = {name for name, item in known.segments.items() if queries_of(item.segment.tree)}
-                self._sql_ids = with_referrers(queries, (item.segment for item in known.segments.values()))
+                self._sql_ids = segments_asking_sql([item.segment for item in known.segments.values()])
                 at = self._clock() if step is None else step
                 if known.segments:
                     self._compute(cursor, at, moved=None)
@@ -155,7 +159,7 @@ class Live:
         with self._store.transaction(changes_rows=False) as cursor:
             known = remembered(self._store, cursor)
             computed_at = [item.as_of for item in known.memberships.values() if item.as_of is not None]
-            is_touched = cursor.execute("SELECT EXISTS (FROM touched)").fetchall() == [(True,)]
+            is_touched = _has_touched(cursor)
             since, now = min(computed_at, default=None), self._clock()
             steps = []
             is_long = since is not None and now - since > MOST_AHEAD
@@ -165,26 +169,36 @@ class Live:
         yield from steps
         yield None
 
-    def _tick(self, deadline: Deadline | None = None, *, is_now: bool = False) -> None:
-        """Look at those whom time moves at a deadline, and at those who were touched: as of the deadline, or of now."""
+    def _due(self, until: datetime) -> list[Deadline]:
+        return [] if self._deadlines is None else self._deadlines.due(until)
+
+    def _tick(self, waiting: deque[Deadline], *, is_now: bool = False) -> None:
+        """Look at those whom time moves at the first of the deadlines, and at those who were touched, as of then.
+
+        If that cannot be, or is not wanted, all is done as of now: all deadlines that have passed by then, too.
+        """
         with self._store.transaction(changes_rows=False) as cursor:
             at = self._clock()
             known = remembered(self._store, cursor)
             latest = max((item.as_of for item in known.memberships.values() if item.as_of is not None), default=at)
             if latest - at < timedelta(seconds=LOOK_AT_CLOCK_SECONDS):
                 at = max(at, latest)  # clocks that are kept right go back a little
-            moved: ContactIds | None = _NOBODY
-            if deadline is not None:
-                moved = None if deadline.segment_ids else deadline.contact_ids
-                if not is_now and deadline.at >= latest and not has_changed_since(self._store, cursor, deadline.at):
-                    at = deadline.at
-            self._compute(cursor, at, moved=moved)
+            if not is_now and waiting[0].at >= latest and not has_changed_since(self._store, cursor, waiting[0].at):
+                done = waiting.popleft()
+                at = done.at
+            elif self._deadlines is None or at > self._deadlines.known_until:
+                self._deadlines = done = None
+                waiting.clear()
+            else:
+                (done,) = _few([Deadline(at, _NOBODY, frozenset()), *waiting, *self._due(at)], 1)
+                waiting.clear()
+            self._compute(cursor, at, moved=None if done is None or done.segment_ids else done.contact_ids)
 
     def _compute(self, cursor: duckdb.DuckDBPyConnection, at: datetime, *, moved: ContactIds | None) -> None:
         """One tick, but for segments with SQL."""
         assert self._segments is not None
         live = frozenset(self._segments) - self._sql_ids
-        self._has_writes |= cursor.execute("SELECT EXISTS (FROM touched)").fetchall() == [(True,)]
+        self._has_writes |= _has_touched(cursor)
         asked = Asking(moved=moved, segment_ids=live, is_rest_in_full=True, on_candidates=self._add_deadlines)
         self._was_told = False
         done = computed(self._store, cursor, at, clock=self._clock, asked=asked)
@@ -211,9 +225,6 @@ class Live:
     def _count_definitions(cursor: duckdb.DuckDBPyConnection) -> int:
         ((count,),) = cursor.execute("SELECT count(*) FROM segments").fetchall()
         return int(count)
-
-    def _has_touched(self) -> bool:
-        return self._store.rows("SELECT EXISTS (FROM touched)") == [(True,)]
 
     def _evaluate_sql(self) -> None:
         """Evaluate the segments with SQL, if it is time to."""
@@ -252,7 +263,6 @@ class Live:
 
     def _rest(self) -> None:
         """After a failure: a moment later everything is looked at afresh."""
-        self._deadlines = None
         with self._news:
             self._news.wait_for(lambda: self._is_closing, RETRY_SECONDS)
 
@@ -266,6 +276,11 @@ class Live:
             return RETRY_SECONDS
         seconds = min((at - self._clock()).total_seconds() for at in ahead)
         return min(max(seconds, 0.0), LOOK_AT_CLOCK_SECONDS)
+
+
+def _has_touched(cursor: duckdb.DuckDBPyConnection) -> bool:
+    """Whether something was written of anybody that was not looked at yet."""
+    return cursor.execute("SELECT EXISTS (FROM touched)").fetchall() == [(True,)]
 
 
 def _few(deadlines: Sequence[Deadline], most: int) -> list[Deadline]:
