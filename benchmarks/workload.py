@@ -1,4 +1,4 @@
-"""Two hundred mixed segments, each as a definition and as the SQL that a person would write for it by hand."""
+"""Two hundred mixed segments, each as a definition and as the conditions that a person would write a query for."""
 
 from __future__ import annotations
 
@@ -15,24 +15,80 @@ WINDOWS_DAYS = (7, 14, 30, 60, 90, 180, 365)
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A condition: its wire format, and by hand either a set of contacts or a predicate on their profile.
+class Counted:
+    """How often something happened after `since`: `at_least`, `at_most` or `exactly` a number, which is then 0."""
 
-    `contacts_sql` gives contact_id rows, perhaps several times the same; `excludes` means everyone but those.
+    kind: str
+    since: datetime
+    template: str | None
+    operator: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """What a contact bought after `since`: the `sum`, `count` or `max` of purchases is at least a number.
+
+    `excludes`: it bought nothing.
     """
 
-    definition: Json
-    contacts_sql: str | None = None
-    excludes: bool = False
-    profile_sql: str | None = None
+    since: datetime | None
+    measure: str
+    at_least: int
+    excludes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HasField:
+    """A field of the contact, as a predicate of SQL; all engines here understand it."""
+
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """A subscription to a list; `excludes`: there is none."""
+
+    list_id: str
+    status: str | None
+    excludes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """All parts hold."""
+
+    parts: tuple[Question, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """One of the parts holds."""
+
+    parts: tuple[Question, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Negation:
+    """The part does not hold."""
+
+    part: Question
+
+
+Question = Counted | Bought | HasField | Subscribed | Both | Either | Negation
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A segment's definition, and the best query by hand that gives its contact ids, each once."""
+    """A segment's definition, and what it asks for, as of an instant."""
 
     segment: Json
-    sql: str
+    question: Question
+    as_of: datetime
+
+
+Part = tuple[Json, Question]
+"""A condition in the wire format, and the same for peers."""
 
 
 def workload(count: int, as_of: datetime, list_ids: Sequence[str], seed: int = 20) -> list[Workload]:
@@ -41,10 +97,19 @@ def workload(count: int, as_of: datetime, list_ids: Sequence[str], seed: int = 2
     shapes = (_counts, _goals, _profile_and_counts, _lists_and_counts, _nested)
     made = []
     for number in range(count):
-        part, sql = shapes[number % len(shapes)](_Chooser(choose, as_of, list_ids))
-        segment: Json = {"id": f"segment-{number:03}", "name": f"Segment {number}", "timezone": "UTC", "tree": part}
-        made.append(Workload(segment, sql))
+        tree, question = shapes[number % len(shapes)](_Chooser(choose, as_of, list_ids))
+        made.append(Workload(_segment(number, tree), question, as_of))
     return made
+
+
+def on_the_same_conditions(work: Sequence[Workload], count: int, seed: int = 21) -> list[Json]:
+    """So many more segments, each of three conditions that the others ask for already."""
+    choose = random.Random(seed)
+    known = [leaf for item in work for leaf in _leaves(item.segment["tree"])]
+    return [
+        _segment(len(work) + number, _tree("or" if number % 2 else "and", choose.sample(known, 3)))
+        for number in range(count)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +134,8 @@ class _Chooser:
             "template_id": template,
             "filters": [],
         }
-        since = self.as_of - timedelta(days=days)
-        events = f"FROM timeline WHERE kind = '{kind}' AND {_after(since)} AND {_until(self.as_of)}"
-        if template:
-            events += f" AND template_id = '{template}'"
-        return Part(_leaf("contact_timeline", "contact_timeline", body), *_counted(events, operator, number))
+        question = Counted(kind, self.as_of - timedelta(days=days), template, operator, number)
+        return _leaf("contact_timeline", "contact_timeline", body), question
 
     def goal(self) -> Part:
         """What a contact bought."""
@@ -90,15 +152,10 @@ class _Chooser:
             "timeframe_operator": "in_the_last_days" if days else "anytime",
             "timeframe_values": [str(days)] if days else [],
         }
-        deleted = f"(deleted_at IS NULL OR deleted_at > {_instant(self.as_of)})"
-        events = f"FROM custom_events WHERE goal_type = 'purchase' AND {deleted} AND {_until(self.as_of)}"
-        if days:
-            events += f" AND {_after(self.as_of - timedelta(days=days))}"
-        leaf = _leaf("custom_events_goals", "custom_events_goal", body)
-        if operator == "lte":
-            return Part(leaf, f"SELECT contact_id {events}", excludes=True)
-        measure = {"sum": "sum(goal_value)", "count": "count(*)", "max": "max(goal_value)"}[aggregate]
-        return Part(leaf, f"SELECT contact_id {events} GROUP BY contact_id HAVING {measure} >= {value}")
+        since = self.as_of - timedelta(days=days) if days else None
+        return _leaf("custom_events_goals", "custom_events_goal", body), Bought(
+            since, aggregate, value, excludes=operator == "lte"
+        )
 
     def profile(self) -> Part:
         """A field of the contact."""
@@ -106,9 +163,9 @@ class _Chooser:
             [
                 ("country", "string", "equals", ["US"], "country = 'US'"),
                 ("country", "string", "equals", ["DE", "FR"], "country IN ('DE', 'FR')"),
-                ("country", "string", "not_equals", ["US"], "country IS DISTINCT FROM 'US'"),
+                ("country", "string", "not_equals", ["US"], "(country <> 'US' OR country IS NULL)"),
                 ("language", "string", "equals", ["en"], "language = 'en'"),
-                ("first_name", "string", "contains", ["an"], "contains(lower(first_name), 'an')"),
+                ("first_name", "string", "contains", ["an"], "lower(first_name) LIKE '%an%'"),
                 ("lifetime_value", "number", "gte", [1000], "lifetime_value >= 1000"),
                 ("orders_count", "number", "gte", [5], "orders_count >= 5"),
                 ("phone", "string", "is_set", [], "phone IS NOT NULL"),
@@ -117,105 +174,70 @@ class _Chooser:
         )
         key = "number_values" if kind == "number" else "string_values"
         body: Json = {"field_name": field, "field_type": kind, "operator": operator, key: values}
-        return Part(_leaf("contacts", "contact", {"filters": [body]}), profile_sql=sql)
+        return _leaf("contacts", "contact", {"filters": [body]}), HasField(sql)
 
     def list(self) -> Part:
         """A subscription."""
         list_id, status = self.choose.choice(self.list_ids), self.choose.choice(("active", "unsubscribed", None))
         operator = self.choose.choice(("in", "in", "not_in"))
         body: Json = {"operator": operator, "list_id": list_id, "status": status}
-        where = f"list_id = '{list_id}'" + (f" AND status = '{status}'" if status else "")
-        sql = f"SELECT contact_id FROM subscriptions WHERE {where}"
-        return Part(_leaf("contact_lists", "contact_list", body), sql, excludes=operator == "not_in")
+        question = Subscribed(list_id, status, excludes=operator == "not_in")
+        return _leaf("contact_lists", "contact_list", body), question
 
 
 # --- shapes -----------------------------------------------------------------------------------------------------------
 
 
-def _counts(chooser: _Chooser) -> tuple[Json, str]:
+def _counts(chooser: _Chooser) -> Part:
     return _combined(chooser, [chooser.count() for _ in range(chooser.choose.choice((1, 1, 2)))])
 
 
-def _goals(chooser: _Chooser) -> tuple[Json, str]:
+def _goals(chooser: _Chooser) -> Part:
     return _combined(chooser, [chooser.goal() for _ in range(chooser.choose.choice((1, 1, 2)))])
 
 
-def _profile_and_counts(chooser: _Chooser) -> tuple[Json, str]:
+def _profile_and_counts(chooser: _Chooser) -> Part:
     return _combined(chooser, [chooser.profile(), chooser.profile(), chooser.count()])
 
 
-def _lists_and_counts(chooser: _Chooser) -> tuple[Json, str]:
+def _lists_and_counts(chooser: _Chooser) -> Part:
     return _combined(chooser, [chooser.list(), chooser.count()])
 
 
-def _nested(chooser: _Chooser) -> tuple[Json, str]:
+def _nested(chooser: _Chooser) -> Part:
     """a AND (b OR c) AND NOT d."""
     first, second, third, last = chooser.profile(), chooser.count(), chooser.goal(), chooser.count()
-    either = Part(_branch("or", [second, third]), _either([second, third]))
-    negated = Part(_branch("not", [last]), last.contacts_sql, excludes=not last.excludes)
-    return _branch("and", [first, either, negated]), _all([first, either, negated])
+    trees = [first[0], _tree("or", [second[0], third[0]]), _tree("not", [last[0]])]
+    return _tree("and", trees), Both((first[1], Either((second[1], third[1])), Negation(last[1])))
 
 
-def _combined(chooser: _Chooser, parts: Sequence[Part]) -> tuple[Json, str]:
+def _combined(chooser: _Chooser, parts: Sequence[Part]) -> Part:
     if len(parts) == 1:
-        return parts[0].definition, _all(parts)
-    operator, combine = chooser.choose.choice([("and", _all), ("and", _all), ("or", _either)])
-    return _branch(operator, parts), combine(parts)
-
-
-# --- by hand ----------------------------------------------------------------------------------------------------------
-
-
-def _counted(events: str, operator: str, number: int) -> tuple[str, bool]:
-    """The contacts, and whether everyone but those is meant."""
-    if operator == "at_least" and number == 1:
-        return f"SELECT contact_id {events}", False
-    if operator == "exactly" and number == 0:
-        return f"SELECT contact_id {events}", True
-    if operator == "at_most":
-        return f"SELECT contact_id {events} GROUP BY contact_id HAVING count(*) > {number}", True
-    return f"SELECT contact_id {events} GROUP BY contact_id HAVING count(*) >= {number}", False
-
-
-def _all(parts: Sequence[Part]) -> str:
-    """Semi and anti joins with the contacts; a single set of contacts needs no join."""
-    if len(parts) == 1 and parts[0].contacts_sql and not parts[0].excludes:
-        sql = parts[0].contacts_sql
-        return sql if "HAVING" in sql else sql.replace("SELECT", "SELECT DISTINCT", 1)
-    joins = [
-        f"{'ANTI' if part.excludes else 'SEMI'} JOIN ({part.contacts_sql}) AS p{number} USING (contact_id)"
-        for number, part in enumerate(parts)
-        if part.contacts_sql
-    ]
-    where = " AND ".join(part.profile_sql for part in parts if part.profile_sql)
-    contacts = f"(SELECT contact_id FROM contacts WHERE {where})" if where else "contacts"
-    return f"SELECT c.contact_id FROM {contacts} AS c {' '.join(joins)}"
-
-
-def _either(parts: Sequence[Part]) -> str:
-    """The union of the sets."""
-    return " UNION ".join(f"({_all([part])})" for part in parts)
-
-
-def _instant(at: datetime) -> str:
-    return f"TIMESTAMP '{at.replace(tzinfo=None).isoformat(sep=' ')}'"
-
-
-def _after(at: datetime) -> str:
-    return f"occurred_at > {_instant(at)}"
-
-
-def _until(at: datetime) -> str:
-    return f"occurred_at <= {_instant(at)}"
+        return parts[0]
+    operator = chooser.choose.choice(("and", "and", "or"))
+    questions = tuple(question for _, question in parts)
+    united = Either(questions) if operator == "or" else Both(questions)
+    return _tree(operator, [tree for tree, _ in parts]), united
 
 
 # --- wire format ------------------------------------------------------------------------------------------------------
+
+
+def _segment(number: int, tree: Json) -> Json:
+    return {"id": f"segment-{number:03}", "name": f"Segment {number}", "timezone": "UTC", "tree": tree}
 
 
 def _leaf(source: str, key: str, body: Json) -> Json:
     return {"kind": "leaf", "leaf": {"source": source, key: body}}
 
 
-def _branch(operator: str, parts: Sequence[Part]) -> Json:
-    leaves = [part.definition for part in parts]
-    return {"kind": "branch", "branch": {"operator": operator, "leaves": leaves}}
+def _tree(operator: str, parts: Sequence[Json]) -> Json:
+    return {"kind": "branch", "branch": {"operator": operator, "leaves": list(parts)}}
+
+
+def _leaves(tree: object) -> list[Json]:
+    """Every condition of a tree."""
+    assert isinstance(tree, dict)
+    if tree["kind"] == "leaf":
+        return [tree]
+    return [leaf for part in tree["branch"]["leaves"] for leaf in _leaves(part)]

@@ -81,6 +81,16 @@ class SegmentInUseError(CallerError):
         )
 
 
+class NotAsPlannedError(CallerError):
+    """Applying segments would not do what was planned."""
+
+    def __init__(self, surprises: Sequence[str]) -> None:
+        self.surprises = tuple(surprises)
+        super().__init__(
+            f"not as planned, nothing was stored: {'; '.join(surprises)}; plan again, or apply without --exactly"
+        )
+
+
 class NotComputedError(CallerError):
     """A segment has no members to show yet."""
 

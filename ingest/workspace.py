@@ -53,6 +53,7 @@ from ingest.importing import ImportReport, import_dataset
 from ingest.keeping_methods import KeepingMethods
 from ingest.lists import Lists
 from ingest.load import OnTable
+from ingest.planning_methods import PlanningMethods
 from ingest.question_methods import QuestionMethods
 from ingest.tags import Tags
 from ingest.transition_methods import TransitionMethods
@@ -109,7 +110,7 @@ class Preview:
         return is_exact(self.as_of, self.exact_since)
 
 
-class Workspace(ContactMethods, TransitionMethods, QuestionMethods, KeepingMethods):
+class Workspace(ContactMethods, TransitionMethods, PlanningMethods, QuestionMethods, KeepingMethods):
     """An open workspace. Close it, or use it in `with`.
 
     It is held by this process alone while it is open, unless it was opened to be read only. `clock` says when what is

@@ -75,7 +75,7 @@ def test_what_a_step_cost_is_shared_by_the_segments_that_needed_it() -> None:
     evaluation = run_world(segments, WORLD).evaluation
     readers = {step.name: step.segment_ids for step in evaluation.step_times}
     assert readers["zone_edges"] == readers["events_1_click_email"] == ("local",)
-    assert readers["events_2_open_email"] == ("opened", "opened-too")
+    assert readers["tally_1_open_email"] == ("opened", "opened-too")
     assert all(seconds > 0 for seconds in evaluation.segment_seconds.values())
 
 

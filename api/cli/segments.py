@@ -13,33 +13,51 @@ from rich.table import Table
 from api.cli.console import finish_undisturbed, out, print_json, print_table
 from api.cli.options import AsJson, WorkspaceFolder
 from api.cli.reports import shown_instant
+from api.cli.segments_plan import apply_plan_file, plan
 from engine.definition.lint import lint as lint_tree
 from engine.definition.words import describe
 from engine.definition.words.texts import counted
 from engine.storage.segments import Change
+from ingest.plan_file import is_plan_file
 from ingest.segments_file import read_segments
 from ingest.workspace import SegmentState, Workspace
 
 segments = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="Keep, list, show and delete segments.")
 
 SegmentId = Annotated[str, typer.Argument(help="Id of the segment.", metavar="SEGMENT")]
+segments.command()(plan)
 _STYLES = {Change.NEW: "green", Change.CHANGED: "yellow", Change.UNCHANGED: "dim"}
 
 
 @segments.command()
 def apply(
     workspace: WorkspaceFolder,
-    definitions: Annotated[Path, typer.Argument(help="JSON file with an array of segments, or a folder of them.")],
+    definitions: Annotated[
+        Path,
+        typer.Argument(help="JSON file with an array of segments, a folder of them, or a plan: see segments plan."),
+    ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    exactly: Annotated[
+        bool, typer.Option("--exactly", help="Of a plan: store nothing if anybody moves otherwise than planned.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Keep the segments of a file or folder: all of them, or none if one is not valid.
 
     What is new or means something else becomes the next version. Segments of the workspace that the file does not have
-    stay as they are. Members are computed by the next `populace recompute`.
+    stay as they are. Members are computed by the next `populace recompute`; of a plan, at once, and who moved otherwise
+    than was planned is said.
 
     Example: populace segments apply shop segments.json
     """
+    is_plan = is_plan_file(definitions)
+    if exactly and not is_plan:
+        raise typer.BadParameter(f"{definitions} is no plan; make one with: populace segments plan --out FILE")
+    if is_plan:
+        if dry_run:
+            raise typer.BadParameter("a plan says already what would change: see populace segments plan")
+        apply_plan_file(workspace, definitions, exactly=exactly, as_json=as_json)
+        return
     with Workspace.open(workspace) as opened:
         read = read_segments(definitions, default_timezone=opened.timezone, fields=opened.fields.of_definitions)
         applied = opened.apply(read, dry_run=dry_run)

@@ -32,7 +32,7 @@ from engine.compile.zones import local_day, with_zone_edges, with_zone_offsets
 from engine.plan.expressions import local_windows_of, local_windows_of_fact
 from engine.plan.nodes import EventTimeIsIn, Fact, LatestIsSince, Measure
 from engine.plan.presence import asks_for_one_event
-from engine.plan.scans import Condition, EventScan, IdentityScan, ProfileScan, SubscriptionScan
+from engine.plan.scans import Condition, EventScan, IdentityScan, ProfileScan, SubscriptionScan, TallyScan
 from engine.plan.windows import LocalWindow, Window
 
 SUBSCRIPTIONS, IDENTITIES, FACTS = "s", "i", "facts"
@@ -79,6 +79,21 @@ def event_scan_query(
     if zone_edges is not None and any(_looks_at_zones(item) for item in scan.conditions):
         found = with_zone_edges(with_contacts_of(FACTS, found), CONTACTS, zone_edges)
     return found
+
+
+def tally_scan_query(scan: TallyScan, dialect: Dialect, *, as_of_end: Window) -> exp.Select:
+    """The query of a scan. Rows: one per event in the hull, in no order; `as_of_end` as of `event_scan_query`."""
+    where = [*source_conditions(scan.events), *in_window(column("occurred_at", EVENTS), scan.hull, dialect)]
+    where += selection_conditions(scan.events, Columns(dialect, EVENTS, {}, {}))
+    query = exp.select(column("contact_id", EVENTS), column("occurred_at", EVENTS))
+    if scan.has_values:
+        query = query.select(named(_value(scan.path, dialect), "value"))
+    return query.from_(source_of(scan.events, as_of_end, dialect)).where(*kept(where))
+
+
+def _value(path: tuple[str, ...] | None, dialect: Dialect) -> exp.Expr:
+    """The exact value of an event: at a path of its properties, or of its goal."""
+    return column("goal_value", EVENTS) if path is None else dialect.json_decimal(column("properties", EVENTS), path)
 
 
 def _asks_for_any_event(scan: EventScan) -> bool:
@@ -147,8 +162,7 @@ def _fact_conditions(fact: Fact, scan: EventScan, events: Columns) -> list[exp.E
 
 
 def _measured(fact: Fact, conditions: list[exp.Expr], dialect: Dialect) -> exp.Expr:
-    properties, path = column("properties", EVENTS), fact.path
-    value = column("goal_value", EVENTS) if path is None else dialect.json_decimal(properties, path)
+    value = _value(fact.path, dialect)
     aggregate: exp.Expr
     match fact.measure:
         case Measure.COUNT:

@@ -18,6 +18,7 @@ from engine.compile.scans import (
     identity_scan_query,
     profile_scan_query,
     subscription_scan_query,
+    tally_scan_query,
 )
 from engine.compile.sequences import sequence_scan_query
 from engine.compile.sql import table
@@ -27,6 +28,7 @@ from engine.compile.words import (
     condition_in_words,
     fact_in_words,
     scan_in_words,
+    tally_in_words,
 )
 from engine.compile.zones import zone_edges_query, zone_offsets_query
 from engine.plan.scans import (
@@ -38,6 +40,7 @@ from engine.plan.scans import (
     SequenceScan,
     SqlScan,
     SubscriptionScan,
+    TallyScan,
     ZoneEdges,
     ZoneOffsets,
 )
@@ -48,9 +51,9 @@ from engine.plan.windows import LocalWindow, Window, just_after
 class Step:
     """One statement.
 
-    With `conditions` it is a query: columns contact_id, then one boolean for each of them, by name. Without, it makes
-    the temporary table that it is named after. `comment` holds plain lines. `sql` is what runs; `pretty` makes the same
-    for people.
+    With `conditions` it is a query: columns contact_id, then one boolean for each of them, by name. Without, it gives
+    the events of a tally, or makes the temporary table that it is named after. `comment` holds plain lines. `sql` is
+    what runs; `pretty` makes the same for people.
     """
 
     name: str
@@ -111,6 +114,10 @@ def scan_step(scan: Scan, plan: Plan, dialect: Dialect = DUCKDB) -> Step:
                 windows=windows,
             )
             lines += [f"{name}: {fact_in_words(fact)}" for name, fact in scan.facts]
+        case TallyScan():
+            query = tally_scan_query(scan, dialect, as_of_end=Window(None, just_after(plan.as_of)))
+            lines += [f"{item.name}: {tally_in_words(item.leaf)}" for item in scan.conditions]
+            return step_of(scan.name, "\n".join(lines), query, dialect)
         case SequenceScan():
             as_of_end = Window(None, just_after(plan.as_of))
             make = asof_sequence_query if dialect.has_asof_joins else sequence_scan_query

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from engine.compile.dialects.dialect import utc_text
 from engine.compile.instants import rounded
 from engine.errors import InvalidPlanError
 from engine.plan.nodes import (
+    AverageIsWithin,
     Complement,
+    CountIs,
     Events,
     Every,
     Expression,
@@ -15,10 +19,23 @@ from engine.plan.nodes import (
     IsIn,
     IsMember,
     KindOfEvents,
+    LatestIsSince,
+    Measure,
+    MeasureIsWithin,
     Never,
     Some,
 )
-from engine.plan.scans import EventScan, IdentityScan, ProfileScan, Scan, SequenceScan, SqlScan, SubscriptionScan
+from engine.plan.scans import (
+    EventScan,
+    IdentityScan,
+    ProfileScan,
+    Scan,
+    SequenceScan,
+    SqlScan,
+    SubscriptionScan,
+    TallyScan,
+)
+from engine.plan.tallies import window_of
 from engine.plan.windows import AnyWindow, LocalWindow, Window
 
 ZONE_EDGES_IN_WORDS = "Where local days start and end, in UTC, for every time zone that contacts have."
@@ -30,6 +47,8 @@ def scan_in_words(scan: Scan) -> str:
     match scan:
         case EventScan():
             return f"One pass over {_events(scan.events)} {_window(scan.hull)}: one row per contact that has any."
+        case TallyScan():
+            return f"Each of the {_events(scan.events)} {_window(scan.hull)}: one row per event, to be counted."
         case SequenceScan():
             kinds = ", then ".join(step.events.kind for step in scan.sequence.steps)
             return f"Who did {kinds}, {_window(scan.hull)}: one row per contact that did."
@@ -41,6 +60,27 @@ def scan_in_words(scan: Scan) -> str:
             return "The fields of the contacts: one row per contact."
         case SqlScan():
             return "A query of an analyst, over the published views: who has one of its e-mails is in the set."
+
+
+def tally_in_words(leaf: Expression) -> str:
+    """One phrase: what a leaf asks of a tally, and of which events."""
+    match leaf:
+        case CountIs():
+            return f"{fact_in_words(leaf.fact)} {leaf.comparison} {leaf.number}"
+        case LatestIsSince():
+            asked = Fact(leaf.fact.events, window_of(leaf, leaf.fact), Measure.COUNT)
+            return f"{fact_in_words(asked)} at least 1"
+        case MeasureIsWithin():
+            return f"{fact_in_words(leaf.fact)} {_bounds(leaf.low, leaf.high)}"
+        case AverageIsWithin():
+            return f"{fact_in_words(leaf.total)}, divided by their number, {_bounds(leaf.low, leaf.high)}"
+        case _:
+            raise InvalidPlanError("expression", f"{leaf} is not tallied")
+
+
+def _bounds(low: Decimal | None, high: Decimal | None) -> str:
+    sides = [] if low is None else [f"at least {low:f}"]
+    return " and ".join([*sides, *([] if high is None else [f"at most {high:f}"])]) or "is there"
 
 
 def condition_in_words(expression: Expression) -> str:

@@ -48,12 +48,24 @@ def with_referenced(segments: Iterable[Segment], others: Mapping[str, Segment]) 
 
 def with_referrers(segment_ids: Iterable[str], segments: Iterable[Segment]) -> frozenset[str]:
     """The ids, and those of all segments that name one of them, directly or not."""
-    every, found = list(segments), set[str]()
-    more = set(segment_ids)
-    while more:
-        found |= more
-        more = {name for known in more for name in referrers(known, every)} - found
+    found, waiting = set[str](), list(segment_ids)
+    named_by: dict[str, list[str]] | None = None
+    while waiting:
+        current = waiting.pop()
+        if current not in found:
+            found.add(current)
+            named_by = _named_by(segments) if named_by is None else named_by
+            waiting += named_by.get(current, ())
     return frozenset(found)
+
+
+def _named_by(segments: Iterable[Segment]) -> dict[str, list[str]]:
+    """By the id of a segment, the ids of those that name it."""
+    named_by: dict[str, list[str]] = {}
+    for segment in segments:
+        for condition in references_of(segment):
+            named_by.setdefault(condition.segment_id, []).append(segment.id)
+    return named_by
 
 
 def referrers(segment_id: str, segments: Iterable[Segment]) -> list[str]:

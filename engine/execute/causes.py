@@ -69,6 +69,11 @@ class Causes:
         old = ContactSet.none(0) if before is None else before.members
         if old is after.members:
             return
+        if (before is None or before.version is None) and not old.size:
+            if after.members.size:
+                nobody = ContactSet.none(0)
+                yield Difference(after.segment_id, after.version, after.as_of, nobody, after.members, Cause.FIRST_RUN)
+            return
         capacity = max(old.capacity, after.members.capacity)
         old = old.widened(capacity)
         changed = (old ^ after.members.widened(capacity)).ids()

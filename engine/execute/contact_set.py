@@ -130,6 +130,20 @@ class ContactSet:
         return ContactSet(~self.bits, self.capacity)
 
 
+class Packing:
+    """Sets as bytes, each once: who enters a segment at first are its members."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[ContactSet, bytes]] = {}
+
+    def packed(self, contacts: ContactSet) -> bytes:
+        """As `ContactSet.packed`."""
+        known = self._known.get(id(contacts))
+        if known is None:
+            known = self._known[id(contacts)] = (contacts, contacts.packed())
+        return known[1]
+
+
 def _bit_of(contact_ids: ContactIds) -> npt.NDArray[np.uint8]:
     """The bit of each contact in its byte."""
     return (128 >> (contact_ids & 7)).astype(np.uint8)

@@ -11,7 +11,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from engine.execute.contact_set import ContactSet
+from engine.execute.contact_set import ContactSet, Packing
 from engine.execute.transitions import Cause, Difference, last_sequence, write_transitions
 from engine.storage import Store
 from engine.storage.instants import stored_instant
@@ -83,6 +83,7 @@ def keep_memberships(
     before: Mapping[str, Membership],
     after: Collection[Membership],
     differences: Collection[Difference],
+    packing: Packing | None = None,
 ) -> dict[str, Membership]:
     """Store what memberships have become, within the transaction that wrote the differences; as they are then.
 
@@ -96,7 +97,7 @@ def keep_memberships(
     }
     anew = [item for item in kept.values() if _is_to_be_written(before.get(item.segment_id), item)]
     if anew:
-        kept |= replace_memberships(cursor, anew)
+        kept |= replace_memberships(cursor, anew, packing)
     written = {item.segment_id for item in anew}
     moved = defaultdict(list)
     for name, item in kept.items():
@@ -119,9 +120,10 @@ def _is_to_be_written(before: Membership | None, after: Membership) -> bool:
 
 
 def replace_memberships(
-    cursor: duckdb.DuckDBPyConnection, memberships: Collection[Membership]
+    cursor: duckdb.DuckDBPyConnection, memberships: Collection[Membership], packing: Packing | None = None
 ) -> dict[str, Membership]:
     """Put these in the place of what is stored for their segments, within the caller's transaction."""
+    packed = (packing or Packing()).packed
     _delete(cursor, [item.segment_id for item in memberships])
     through = last_sequence(cursor)
     rows = pa.table(
@@ -130,7 +132,7 @@ def replace_memberships(
             "version": pa.array([item.version for item in memberships], pa.int32()),
             "as_of": pa.array([_stored_instant_or_none(item.as_of) for item in memberships], pa.timestamp("us")),
             "size": pa.array([item.members.size for item in memberships], pa.int32()),
-            "members": pa.array([item.members.packed() for item in memberships], pa.binary()),
+            "members": pa.array([packed(item.members) for item in memberships], pa.binary()),
             "failure": pa.array([item.failure for item in memberships], pa.string()),
             "through_sequence": pa.repeat(pa.scalar(through, pa.int64()), len(memberships)),
             "of_past": pa.array([item.of_past for item in memberships], pa.bool_()),

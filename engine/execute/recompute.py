@@ -13,7 +13,7 @@ import duckdb
 from engine.definition import Segment
 from engine.execute.batch import OnStep, everyone
 from engine.execute.causes import Causes
-from engine.execute.contact_set import ContactIds, ContactSet
+from engine.execute.contact_set import ContactIds, ContactSet, Packing
 from engine.execute.evaluation import Evaluation, StepTime
 from engine.execute.incremental.changes import Changes, OnCandidates, evaluate_changes
 from engine.execute.memberships import (
@@ -163,8 +163,9 @@ def computed(
         if membership.failure is None
         for difference in causes.differences(before.get(name), membership)
     ]
-    write_transitions(cursor, differences, recorded_at=clock())
-    kept = keep_memberships(cursor, before, after.values(), differences)
+    packing = Packing()
+    write_transitions(cursor, differences, recorded_at=clock(), packing=packing)
+    kept = keep_memberships(cursor, before, after.values(), differences, packing)
     is_all = asked.segment_ids is None or asked.is_rest_in_full
     if is_all and not evaluation.failed:
         # A segment that failed has the members of before: who changed since then stays on record.

@@ -12,7 +12,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from engine.execute.contact_set import ContactIds, ContactSet
+from engine.execute.contact_set import ContactIds, ContactSet, Packing
 from engine.storage import Store
 from engine.storage.connection import store_errors
 from engine.storage.instants import stored_instant
@@ -66,11 +66,16 @@ it was deleted.
 
 
 def write_transitions(
-    cursor: duckdb.DuckDBPyConnection, differences: Collection[Difference], *, recorded_at: datetime
+    cursor: duckdb.DuckDBPyConnection,
+    differences: Collection[Difference],
+    *,
+    recorded_at: datetime,
+    packing: Packing | None = None,
 ) -> None:
     """Write down who left and entered, with the next sequence numbers, within the caller's transaction."""
     if not differences:
         return
+    packed = (packing or Packing()).packed
     last, latest = _last(cursor)
     sequence = last + 1
     first_sequences = []
@@ -87,8 +92,8 @@ def write_transitions(
             "as_of": pa.array([stored_instant(item.as_of) for item in differences], pa.timestamp("us")),
             "left_count": pa.array([item.left.size for item in differences], pa.int32()),
             "entered_count": pa.array([item.entered.size for item in differences], pa.int32()),
-            "left_members": pa.array([item.left.packed() for item in differences], pa.binary()),
-            "entered_members": pa.array([item.entered.packed() for item in differences], pa.binary()),
+            "left_members": pa.array([packed(item.left) for item in differences], pa.binary()),
+            "entered_members": pa.array([packed(item.entered) for item in differences], pa.binary()),
             "cause": pa.array([item.cause for item in differences], pa.string()),
             "recorded_at": pa.array([recorded] * len(differences), pa.timestamp("us")),
         }
@@ -221,6 +226,12 @@ def transition_batches(
                 ],
                 schema=TRANSITION_SCHEMA,
             )
+
+
+def emails_now(cursor: duckdb.DuckDBPyConnection, contact_ids: ContactIds) -> list[str | None]:
+    """The e-mail of each contact, in order: its last one if it is another contact now, None if it is no more."""
+    emails: list[str | None] = _emails(cursor, contact_ids)[0].to_pylist()
+    return emails
 
 
 def _emails(cursor: duckdb.DuckDBPyConnection, contact_ids: ContactIds) -> list[pa.Array[pa.StringScalar]]:

@@ -32,7 +32,6 @@ from engine.plan.nodes import (
     IsMember,
     IsOnList,
     KindOfEvents,
-    LatestIsSince,
     Never,
     ValueTest,
 )
@@ -48,22 +47,34 @@ from engine.plan.scans import (
     SequenceScan,
     SqlScan,
     SubscriptionScan,
+    TallyScan,
     ZoneEdges,
     ZoneOffsets,
 )
+from engine.plan.tallies import VALUES, can_be_tallied, edges_of, window_of
 from engine.plan.windows import LocalWindow, Window, just_after
 from engine.plan.zones import EARLIEST_AT
 
 FACTS_PER_SCAN = 12
 """Measured: every filtered aggregate costs about 11 ns a row; past a dozen a second scan is cheaper."""
 
+EDGES_PER_TALLY = 16
+"""A tally holds a number for each contact and stretch between the edges of its windows."""
+
 CONDITIONS_PER_SCAN = 200
 
 
 def build_plan(
-    segments: Sequence[Segment], catalog: Catalog, as_of: datetime, *, others: Mapping[str, Segment] | None = None
+    segments: Sequence[Segment],
+    catalog: Catalog,
+    as_of: datetime,
+    *,
+    others: Mapping[str, Segment] | None = None,
+    has_tallies: bool = False,
 ) -> Plan:
     """The plan that finds the members of all segments, and of those that they name, at `as_of` (UTC).
+
+    With `has_tallies` events may be counted outside of SQL; else each scan is a query that finds who meets conditions.
 
     The lists that the segments name must be in the catalog, the segments among them or the others: see `check_lists`
     and `check_references_of` of `engine.definition`.
@@ -77,7 +88,7 @@ def build_plan(
         as_of=as_of,
         zone_edges=_zone_edges(conditions),
         zone_offsets=_zone_offsets(conditions),
-        scans=tuple(_scans(tuple(conditions.values()))),
+        scans=tuple(_scans(tuple(conditions.values()), has_tallies=has_tallies)),
         memberships=tuple(
             Membership(segment.id, _over_sets(expression, conditions))
             for segment, expression in zip(segments, expressions, strict=True)
@@ -108,7 +119,7 @@ def _over_sets(expression: Expression, conditions: dict[Expression, Condition]) 
     return replace_leaves(expression, replaced)
 
 
-def _scans(conditions: Sequence[Condition]) -> Iterator[Scan]:
+def _scans(conditions: Sequence[Condition], *, has_tallies: bool) -> Iterator[Scan]:
     profile = [condition for condition in conditions if isinstance(condition.leaf, ValueTest | HasAnyTag)]
     for number, part in enumerate(_parts(profile, CONDITIONS_PER_SCAN), start=1):
         yield ProfileScan(f"contacts_{number}", tuple(part))
@@ -125,7 +136,10 @@ def _scans(conditions: Sequence[Condition]) -> Iterator[Scan]:
         if isinstance(condition.leaf, DidSteps):
             kinds = "_then_".join(step.events.kind for step in condition.leaf.steps)
             yield SequenceScan(f"sequence_{number}_{_slug(kinds)}", _reach_of_steps(condition.leaf), (condition,))
-    yield from _event_scans(conditions)
+    tallied = [condition for condition in conditions if has_tallies and can_be_tallied(condition.leaf)]
+    yield from _tally_scans(tallied)
+    names = {condition.name for condition in tallied}
+    yield from _event_scans([condition for condition in conditions if condition.name not in names])
     for number, condition in enumerate(conditions, start=1):
         if isinstance(condition.leaf, IsFoundBySql):
             yield SqlScan(f"sql_{number}", (condition,))
@@ -163,6 +177,45 @@ def _event_scans(conditions: Sequence[Condition]) -> Iterator[EventScan]:
             )
 
 
+def _tally_scans(conditions: Sequence[Condition]) -> Iterator[TallyScan]:
+    """Tallies by selection of events, of windows that reach about as far back."""
+    by_selection: dict[tuple[Events, tuple[str, ...] | None], list[Condition]] = {}
+    for condition in conditions:
+        fact = facts_of(condition.leaf)[0]
+        by_selection.setdefault((fact.events, fact.path), []).append(condition)
+    number = 0
+    for (events, path), of_selection in by_selection.items():
+        of_selection.sort(key=lambda condition: _reach(condition.leaf).start_at or EARLIEST_AT, reverse=True)
+        for part in _of_few_edges(of_selection):
+            number += 1
+            measures = {fact.measure for condition in part for fact in facts_of(condition.leaf)}
+            yield TallyScan(
+                name=f"tally_{number}_{_slug(_words(events))}",
+                events=events,
+                path=path,
+                has_values=not measures.isdisjoint(VALUES),
+                hull=_hull([_reach(condition.leaf) for condition in part]),
+                conditions=tuple(part),
+            )
+
+
+def _of_few_edges(conditions: Sequence[Condition]) -> Iterator[list[Condition]]:
+    """The conditions in order, cut into parts whose windows have at most EDGES_PER_TALLY edges."""
+    part: list[Condition] = []
+    for condition in conditions:
+        if part and len(edges_of(tuple(item.leaf for item in (*part, condition)))) > EDGES_PER_TALLY:
+            yield part
+            part = []
+        part.append(condition)
+    if part:
+        yield part
+
+
+def _reach(leaf: Expression) -> Window:
+    """The stretch of events that a leaf needs."""
+    return _hull([window_of(leaf, fact) for fact in facts_of(leaf)])
+
+
 def _of_few_facts(conditions: Sequence[Condition]) -> Iterator[list[Condition]]:
     """The conditions in order, cut into parts that need at most FACTS_PER_SCAN facts."""
     part: list[Condition] = []
@@ -179,17 +232,11 @@ def _of_few_facts(conditions: Sequence[Condition]) -> Iterator[list[Condition]]:
 
 
 def _reach_of_facts(conditions: Sequence[Condition]) -> dict[Fact, Window]:
-    """Every distinct fact with the stretch of events that it needs.
-
-    The latest event is needed only as far back as the earliest instant that it is compared with.
-    """
+    """Every distinct fact with the stretch of events that it needs."""
     reach: dict[Fact, Window] = {}
     for condition in conditions:
         for fact in facts_of(condition.leaf):
-            window = fact.window.hull if isinstance(fact.window, LocalWindow) else fact.window
-            if isinstance(condition.leaf, LatestIsSince):
-                window = Window(condition.leaf.start_at, window.end_at)
-            known = reach.get(fact)
+            window, known = window_of(condition.leaf, fact), reach.get(fact)
             reach[fact] = window if known is None else _hull([known, window])
     return reach
 

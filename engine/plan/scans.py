@@ -37,6 +37,23 @@ class EventScan:
 
 
 @dataclass(frozen=True, slots=True)
+class TallyScan:
+    """One pass over the events of one selection, which are counted, and summed up, outside of SQL.
+
+    Rows: one per event in `hull`. Columns: contact_id, occurred_at, and, if it `has_values`, the value: the one at a
+    path of the properties, if one is given, else that of the goal. All windows of the conditions are the same for every
+    contact.
+    """
+
+    name: str
+    events: Events
+    path: tuple[str, ...] | None
+    has_values: bool
+    hull: Window
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SubscriptionScan:
     """One pass over the subscriptions to one list.
 
@@ -109,7 +126,7 @@ class SqlScan:
         return condition.leaf.query
 
 
-Scan = EventScan | SequenceScan | SubscriptionScan | IdentityScan | ProfileScan | SqlScan
+Scan = EventScan | TallyScan | SequenceScan | SubscriptionScan | IdentityScan | ProfileScan | SqlScan
 
 
 @dataclass(frozen=True, slots=True)

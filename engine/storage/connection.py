@@ -209,6 +209,27 @@ def is_open(cursor: duckdb.DuckDBPyConnection) -> bool:
     return True
 
 
+_WHILE_STREAMING: tuple[tuple[str, type[duckdb.Error]], ...] = (
+    ("INTERRUPT", duckdb.InterruptException),
+    ("Out of Memory", duckdb.OutOfMemoryException),
+    ("IO Error", duckdb.IOException),
+)
+
+
+@contextmanager
+def streaming() -> Iterator[None]:
+    """DuckDB's errors as they are: what fails while batches are read comes as an OSError with their words."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, duckdb.Error):
+            raise
+        for words, kind in _WHILE_STREAMING:
+            if str(error).startswith(words):
+                raise kind(str(error)) from error
+        raise duckdb.Error(str(error)) from error
+
+
 @contextmanager
 def store_errors(path: Path) -> Iterator[None]:
     """What the machine lacks (room, memory, permission) as a StoreError, Ctrl-C as KeyboardInterrupt.

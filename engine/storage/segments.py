@@ -107,7 +107,7 @@ def stored_beside(store: Store, segments: Sequence[Segment]) -> dict[str, Stored
 
     Raises: SegmentsFileError for segments that cannot, or two under one id.
     """
-    _check(store, segments)
+    check_segments(store, segments)
     with store_errors(store.path), store.cursor() as cursor:
         _check_fields(cursor, segments)
         known = segments_of(cursor)
@@ -122,20 +122,27 @@ def apply_segments(
 
     With `dry_run` nothing is stored. Raises: SegmentsFileError.
     """
-    _check(store, segments)
+    check_segments(store, segments)
     with store.transaction() as cursor:
-        _check_fields(cursor, segments)
-        known, versions = segments_of(cursor), _latest_versions(cursor)
-        _check_references(segments, known)
-        applied = [_applied(segment, known.get(segment.id), versions.get(segment.id, 0)) for segment in segments]
-        rows = [
-            (item.segment.id, item.version, item.segment.document, stored_instant(applied_at))
-            for item in applied
-            if item.change is not Change.UNCHANGED
-        ]
-        if rows and not dry_run:
-            cursor.executemany("INSERT INTO segments VALUES ($1, $2, $3, $4)", rows)
-            begin_generation(cursor)
+        return apply_within(cursor, segments, applied_at=applied_at, dry_run=dry_run)
+
+
+def apply_within(
+    cursor: duckdb.DuckDBPyConnection, segments: Sequence[Segment], *, applied_at: datetime, dry_run: bool = False
+) -> list[AppliedSegment]:
+    """The same within the caller's transaction, of segments that passed `check_segments`. Raises: SegmentsFileError."""
+    _check_fields(cursor, segments)
+    known, versions = segments_of(cursor), _latest_versions(cursor)
+    _check_references(segments, known)
+    applied = [_applied(segment, known.get(segment.id), versions.get(segment.id, 0)) for segment in segments]
+    rows = [
+        (item.segment.id, item.version, item.segment.document, stored_instant(applied_at))
+        for item in applied
+        if item.change is not Change.UNCHANGED
+    ]
+    if rows and not dry_run:
+        cursor.executemany("INSERT INTO segments VALUES ($1, $2, $3, $4)", rows)
+        begin_generation(cursor)
     return applied
 
 
@@ -161,7 +168,8 @@ def segments_naming(cursor: duckdb.DuckDBPyConnection, field_name: str) -> list[
     return [name for name, item in segments_of(cursor).items() if field_name in contact_fields_of(item.segment.tree)]
 
 
-def _check(store: Store, segments: Sequence[Segment]) -> None:
+def check_segments(store: Store, segments: Sequence[Segment]) -> None:
+    """Refuse two segments under one id, and those that name a list which is not there. Raises: SegmentsFileError."""
     check_ids(segments)
     check_lists_of(segments, store.catalog(has_zones=False).lists)
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from engine.definition import Segment
+from engine.definition.tree import SqlCondition
 from engine.definition.walk import queries_of
 from engine.errors import NotYetContactError
 from engine.execute.contact_export import known_contact_id
-from engine.execute.explain.contact_values import Settled
+from engine.execute.contact_set import ContactSet
+from engine.execute.explain.contact_values import ContactValues, Settled
 from engine.execute.explain.explanation import Explanation, explained
 from engine.execute.explain.reading import read_contact_values
 from engine.execute.sql_conditions import Queries
@@ -37,17 +39,21 @@ def explain_contact(store: Store, segment_id: str, email: str, *, as_of: datetim
     with moment_of(store, as_of, contact_id=contact_id) as moment:
         trees = [segment.tree for segment in segments]
         values = read_contact_values(moment.cursor, contact_id, trees, moment.catalog(has_zones=False))
-        found = _found_by_queries(store, segments, contact_id, moment)
+        sets = query_sets(store, segments, moment)
     if values is None:
         raise NotYetContactError(email, as_of)
-    values = replace(values, holds={**values.holds, **found})
+    values = with_queries(values, contact_id, sets)
     return explained(email, segments, values, as_of, exact_since=moment.exact_since)
 
 
-def _found_by_queries(
-    store: Store, segments: Iterable[Segment], contact_id: int, moment: Moment
-) -> dict[Settled, bool]:
-    """Whether each query of an analyst finds the contact: it is run as a whole, over all contacts."""
+def query_sets(store: Store, segments: Iterable[Segment], moment: Moment) -> dict[SqlCondition, ContactSet]:
+    """Whom each query of an analyst finds: it is run as a whole, over all contacts."""
     queries = Queries(store)
     conditions = dict.fromkeys(condition for segment in segments for condition in queries_of(segment.tree))
-    return {condition: queries.contacts_found(condition.query, moment).has(contact_id) for condition in conditions}
+    return {condition: queries.contacts_found(condition.query, moment) for condition in conditions}
+
+
+def with_queries(values: ContactValues, contact_id: int, sets: Mapping[SqlCondition, ContactSet]) -> ContactValues:
+    """The values of a contact, with whether each query finds it."""
+    found: dict[Settled, bool] = {condition: contacts.has(contact_id) for condition, contacts in sets.items()}
+    return replace(values, holds={**values.holds, **found})

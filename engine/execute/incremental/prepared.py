@@ -14,6 +14,8 @@ from engine.execute.incremental.some_contacts import SomeContacts
 from engine.plan import Catalog, Plan, build_plan
 from engine.plan.nodes import Expression
 from engine.plan.retiming import Question, Retiming, answers_at, questions_of, retiming
+from engine.plan.scans import TallyScan
+from engine.plan.tallies import moved
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +51,7 @@ class Prepared:
                 if made.is_proven:
                     plan = _moved(made.plan, moves, as_of)
                     return plan, _prepared(made, plan, contacts, literals)
-        plan = build_plan(self.segments, catalog, as_of)
+        plan = build_plan(self.segments, catalog, as_of, has_tallies=True)
         steps = {scan.name: scan_step(scan, plan) for scan in plan.scans}
         number = 1 if made is None else made.number + 1
         self._made = _Made(number, plan, answers, {name: Template.of(step) for name, step in steps.items()})
@@ -57,7 +59,7 @@ class Prepared:
 
     def _is_the_same(self, made: _Made, literals: Mapping[str, str], catalog: Catalog, as_of: datetime) -> bool:
         """Whether making the plan anew gives the same statements; that it does not is a bug of ours, and no reason."""
-        plan = build_plan(self.segments, catalog, as_of)
+        plan = build_plan(self.segments, catalog, as_of, has_tallies=True)
         fresh = {scan.name: scan_step(scan, plan).sql for scan in plan.scans}
         is_same = fresh == {name: template.said(literals) for name, template in made.templates.items()}
         if not is_same:
@@ -78,8 +80,9 @@ def _prepared(made: _Made, plan: Plan, contacts: SomeContacts, literals: Mapping
 
 
 def _moved(plan: Plan, moves: Retiming, as_of: datetime) -> Plan:
-    """A plan whose scans are told by statements only: what it is read for beside them is moved."""
+    """A plan whose scans are told by statements: what it is read for beside them is moved."""
     edges = plan.zone_edges
     if edges is not None:
         edges = replace(edges, columns=tuple((name, moves.windows[window]) for name, window in edges.columns))
-    return replace(plan, as_of=as_of, zone_edges=edges)
+    scans = tuple(moved(scan, moves.instants) if isinstance(scan, TallyScan) else scan for scan in plan.scans)
+    return replace(plan, as_of=as_of, zone_edges=edges, scans=scans)

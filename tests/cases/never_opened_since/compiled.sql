@@ -6,11 +6,11 @@ FROM contacts AS c
 WHERE
   NOT c.orders_count IS NULL;
 
--- One pass over open_email events after 2026-05-02 12:00:00 up to 2026-06-01 12:00:00: one row per contact that has any.
--- fact_1: latest of open_email events up to 2026-06-01 12:00:00
-SELECT DISTINCT
+-- Each of the open_email events after 2026-05-02 12:00:00 up to 2026-06-01 12:00:00: one row per event, to be counted.
+-- condition_1: number of open_email events after 2026-05-02 12:00:00 up to 2026-06-01 12:00:00 at least 1
+SELECT
   e.contact_id,
-  TRUE AS condition_1
+  e.occurred_at
 FROM timeline AS e
 WHERE
   e.kind = 'open_email'

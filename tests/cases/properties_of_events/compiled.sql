@@ -1,8 +1,8 @@
--- One pass over open_email events up to 2026-06-01 12:00:00: one row per contact that has any.
--- fact_1: latest of open_email events that pass a filter on their properties up to 2026-06-01 12:00:00
-SELECT DISTINCT
+-- Each of the open_email events that pass a filter on their properties up to 2026-06-01 12:00:00: one row per event, to be counted.
+-- condition_1: number of open_email events that pass a filter on their properties up to 2026-06-01 12:00:00 at least 1
+SELECT
   e.contact_id,
-  TRUE AS condition_1
+  e.occurred_at
 FROM timeline AS e
 WHERE
   e.kind = 'open_email'
