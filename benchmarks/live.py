@@ -40,7 +40,9 @@ EVENTS_PER_SECOND, UPSERTS_PER_SECOND, LOOKUPS_PER_SECOND = 500, 50, 100
 PROBE = segment(field("custom_string_5", "equals", "probe"), "probe")
 """Every upsert lets its contact enter this segment, so that it can be seen when it has."""
 
-SENDERS = 8
+EVENT_SENDERS, UPSERT_SENDERS = 64, 8
+"""So many threads wait for their writes at the same time, as requests to a server do."""
+
 READ_PAUSE_SECONDS = 0.01
 
 
@@ -169,20 +171,20 @@ def _load(workspace: Workspace, live: Live, arguments: argparse.Namespace) -> di
     def write_events(number: int) -> None:
         mine = random.Random(number)
         _paced(
-            EVENTS_PER_SECOND / SENDERS,
+            EVENTS_PER_SECOND / EVENT_SENDERS,
             arguments.seconds,
             lambda _: workspace.events.record(_event(mine, mine.choice(emails), clock())),
         )
 
     def upsert(number: int) -> None:
-        mine = probed[number::2]
+        mine = probed[number::UPSERT_SENDERS]
 
         def one(place: int) -> None:
             email = mine[place]
             workspace.upsert({"email": email, "custom_string_5": "probe"})
             acknowledged[email] = time.monotonic()
 
-        _paced(UPSERTS_PER_SECOND / 2, arguments.seconds, one)
+        _paced(UPSERTS_PER_SECOND / UPSERT_SENDERS, arguments.seconds, one)
 
     def read() -> None:
         last = int(
@@ -209,9 +211,10 @@ def _load(workspace: Workspace, live: Live, arguments: argparse.Namespace) -> di
     live.start()
     reader = threading.Thread(target=read)
     reader.start()
-    senders = [threading.Thread(target=write_events, args=(number,)) for number in range(SENDERS)]
-    senders += [threading.Thread(target=upsert, args=(number,)) for number in range(2)]
+    senders = [threading.Thread(target=write_events, args=(number,)) for number in range(EVENT_SENDERS)]
+    senders += [threading.Thread(target=upsert, args=(number,)) for number in range(UPSERT_SENDERS)]
     senders.append(threading.Thread(target=look_up))
+    began = time.monotonic()
     for thread in senders:
         thread.start()
     for thread in senders:
@@ -226,6 +229,7 @@ def _load(workspace: Workspace, live: Live, arguments: argparse.Namespace) -> di
     return said(
         {
             "upserts": len(delays),
+            "seconds_for_all_writes": round(ended - began, 1),
             "write_to_transition_p50_ms": _at(delays, 0.5),
             "write_to_transition_p99_ms": _at(delays, 0.99),
             "backlog_seconds": round(backlog, 3),

@@ -23,13 +23,13 @@ def in_window(value: exp.Expr, window: Window, dialect: Dialect) -> list[exp.Exp
 
 def at_or_after(value: exp.Expr, at: datetime, dialect: Dialect) -> exp.Expr:
     """value >= at, written as value > the round second just before, where that is shorter to read."""
-    bound, is_before = rounded(at)
+    bound, is_before = rounded(at) if dialect.rounds_edges else (at, False)
     return (exp.GT if is_before else exp.GTE)(this=value, expression=dialect.instant(bound))
 
 
 def before(value: exp.Expr, at: datetime, dialect: Dialect) -> exp.Expr:
     """value < at, written as value <= the round second just before, where that is shorter to read."""
-    bound, is_before = rounded(at)
+    bound, is_before = rounded(at) if dialect.rounds_edges else (at, False)
     return (exp.LTE if is_before else exp.LT)(this=value, expression=dialect.instant(bound))
 
 

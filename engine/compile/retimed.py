@@ -1,14 +1,12 @@
-"""The statements of a plan at another instant, without compiling them again."""
+"""The statements of a plan at another instant, without compiling them again; they are of PREPARED_DUCKDB."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from engine.compile.dialects.dialect import utc_text
-from engine.compile.instants import rounded
 from engine.compile.steps import Step
 from engine.plan.retiming import Retiming
 
@@ -44,8 +42,4 @@ class Template:
 
 def literals_of(retiming: Retiming) -> Mapping[str, str]:
     """What each instant is in a statement, and what it is to become."""
-    return {_written(old): _written(new) for old, new in retiming.instants.items()}
-
-
-def _written(at: datetime) -> str:
-    return utc_text(rounded(at)[0])
+    return {utc_text(old): utc_text(new) for old, new in retiming.instants.items()}

@@ -87,13 +87,8 @@ def tally_scan_query(scan: TallyScan, dialect: Dialect, *, as_of_end: Window) ->
     where += selection_conditions(scan.events, Columns(dialect, EVENTS, {}, {}))
     query = exp.select(column("contact_id", EVENTS), column("occurred_at", EVENTS))
     if scan.has_values:
-        query = query.select(named(_value(scan.path, dialect), "value"))
+        query = query.select(named(column("goal_value", EVENTS), "value"))
     return query.from_(source_of(scan.events, as_of_end, dialect)).where(*kept(where))
-
-
-def _value(path: tuple[str, ...] | None, dialect: Dialect) -> exp.Expr:
-    """The exact value of an event: at a path of its properties, or of its goal."""
-    return column("goal_value", EVENTS) if path is None else dialect.json_decimal(column("properties", EVENTS), path)
 
 
 def _asks_for_any_event(scan: EventScan) -> bool:
@@ -162,7 +157,8 @@ def _fact_conditions(fact: Fact, scan: EventScan, events: Columns) -> list[exp.E
 
 
 def _measured(fact: Fact, conditions: list[exp.Expr], dialect: Dialect) -> exp.Expr:
-    value = _value(fact.path, dialect)
+    properties, path = column("properties", EVENTS), fact.path
+    value = column("goal_value", EVENTS) if path is None else dialect.json_decimal(properties, path)
     aggregate: exp.Expr
     match fact.measure:
         case Measure.COUNT:

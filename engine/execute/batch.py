@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 
 OnPlan = Callable[[Plan], None]
 OnStep = Callable[[Step], None]
+FillTally = Callable[[Tally, TallyScan], bool]
 Result = TypeVar("Result")
 
 ROWS_AT_ONCE = 122_880
@@ -127,15 +128,18 @@ def evaluate_plan(
     plan: Plan,
     *,
     steps: Mapping[str, Step] | None = None,
+    fill_tally: FillTally | None = None,
     queries: Queries,
     on_step: OnStep | None = None,
 ) -> Evaluation:
     """The same with a plan that was made before; `steps`, if given, are the statements of its scans, by name.
 
+    `fill_tally` adds the events of a scan to its tally, if it has them, and says whether it did.
+
     Raises: StepFailedError also with `steps`: of the scans themselves other statements cannot be made then.
     """
     as_of = moment.as_of
-    run = _Run(moment, plan, steps or {}, queries, on_step)
+    run = _Run(moment, plan, steps or {}, queries, on_step, fill_tally)
     run.all_scans()
     started = time.perf_counter()
     failed: dict[str, str] = {}
@@ -165,9 +169,15 @@ class _Run:
     """One evaluation under way: the sets found so far, the conditions that failed, and what each step took."""
 
     def __init__(
-        self, moment: Moment, plan: Plan, steps: Mapping[str, Step], queries: Queries, on_step: OnStep | None
+        self,
+        moment: Moment,
+        plan: Plan,
+        steps: Mapping[str, Step],
+        queries: Queries,
+        on_step: OnStep | None,
+        fill_tally: FillTally | None,
     ) -> None:
-        self.moment, self.steps, self.queries = moment, steps, queries
+        self.moment, self.steps, self.queries, self.fill_tally = moment, steps, queries, fill_tally
         self.cursor, self.plan, self.on_step = moment.cursor, plan, on_step
         self.sets: dict[str, ContactSet] = {}
         self.failed: dict[str, str] = {}
@@ -244,10 +254,12 @@ class _Run:
             return self._tallied_as(scan, sql, has_large_sums=True)
 
     def _tallied_as(self, scan: TallyScan, sql: str, *, has_large_sums: bool) -> dict[str, ContactSet]:
-        tally = Tally(scan, self.capacity, has_large_sums=has_large_sums)
-        with streaming(), self.cursor.sql(sql).to_arrow_reader(ROWS_AT_ONCE) as reader:
-            for batch in reader:
-                tally.add(batch)
+        tally = Tally(scan, self.capacity, instants=self.plan.instants, has_large_sums=has_large_sums)
+        if self.fill_tally is None or not self.fill_tally(tally, scan):
+            with streaming(), self.cursor.sql(sql).to_arrow_reader(ROWS_AT_ONCE) as reader:
+                for batch in reader:
+                    at = batch.column(1).to_numpy(zero_copy_only=False)
+                    tally.add(batch.column(0).to_numpy(), at, batch.column(2) if scan.has_values else None)
         return dict(tally.sets())
 
     def _timed(self, step: Step, run: Callable[[str], Result], segment_ids: tuple[str, ...]) -> Result:

@@ -20,7 +20,7 @@ from engine.execute.memberships import (
     Membership,
     keep_memberships,
 )
-from engine.execute.remembered import remember, remembered
+from engine.execute.remembered import Remembered, remember, remembered
 from engine.execute.transitions import Difference, write_transitions
 from engine.storage import Store
 from engine.storage.history import is_exact, moment_of
@@ -130,11 +130,15 @@ def computed(
     *,
     clock: Callable[[], datetime],
     asked: Asking,
+    known: Remembered | None = None,
     on_step: OnStep | None = None,
 ) -> Recompute:
-    """Compute segments at an instant, and keep them, within the caller's transaction, which changes no rows beside."""
+    """Compute segments at an instant, and keep them, within the caller's transaction, which changes no rows beside.
+
+    `known` is what `remembered` says in that transaction, if it was asked already.
+    """
     started = time.perf_counter()
-    known = remembered(store, cursor)
+    known = known or remembered(store, cursor)
     segments, before = known.segments, known.memberships
     if asked.segment_ids is not None:
         segments = {name: item for name, item in segments.items() if name in asked.segment_ids}
@@ -164,7 +168,7 @@ def computed(
         for difference in causes.differences(before.get(name), membership)
     ]
     packing = Packing()
-    write_transitions(cursor, differences, recorded_at=clock(), packing=packing)
+    sequence = write_transitions(cursor, differences, recorded_at=clock(), packing=packing)
     kept = keep_memberships(cursor, before, after.values(), differences, packing)
     is_all = asked.segment_ids is None or asked.is_rest_in_full
     if is_all and not evaluation.failed:
@@ -175,7 +179,7 @@ def computed(
             touch_changed_later(cursor, stored_instant(as_of))
     if after:
         begin_generation(cursor)
-    remember(store, cursor, {**before, **kept})
+    remember(store, {**before, **kept}, sequence)
     return _result(segments, after, differences, changes, evaluated - started, time.perf_counter() - evaluated)
 
 

@@ -32,9 +32,8 @@ def remembered(store: Store, cursor: duckdb.DuckDBPyConnection) -> Remembered:
     return Remembered(_segments_now(store, cursor), _memberships_now(store, cursor))
 
 
-def remember(store: Store, cursor: duckdb.DuckDBPyConnection, memberships: Mapping[str, Membership]) -> None:
-    """Remember memberships that the caller's transaction has written, once it is committed."""
-    sequence = last_sequence(cursor)
+def remember(store: Store, memberships: Mapping[str, Membership], sequence: int) -> None:
+    """Remember memberships as of the last transition that the caller's transaction wrote, once it is committed."""
 
     def committed() -> None:
         store.membership_change_count += 1

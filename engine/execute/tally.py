@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from math import ceil, floor
@@ -16,7 +17,7 @@ import pyarrow as pa
 
 from engine.definition.value_tests import Comparison
 from engine.errors import InvalidPlanError
-from engine.execute.contact_set import ContactSet
+from engine.execute.contact_set import ContactIds, ContactSet
 from engine.plan.nodes import (
     AverageIsWithin,
     CountIs,
@@ -50,29 +51,44 @@ class SumTooLargeError(Exception):
 class Tally:
     """What the events of a scan come to, for every contact below `capacity` and every stretch between its edges.
 
-    Add all batches of rows, then ask for the sets. Values are whole numbers of the last decimal: exact. With
-    `has_large_sums` they are Python's integers, which are slow and never end; else SumTooLargeError may be raised.
+    Add all rows, in parts, then ask for the sets. `instants` are those of the plan. Values are whole numbers of the
+    last decimal: exact. With `has_large_sums` they are Python's integers, which are slow and never end; else
+    SumTooLargeError may be raised.
     """
 
-    def __init__(self, scan: TallyScan, capacity: int, *, has_large_sums: bool = False) -> None:
+    def __init__(
+        self,
+        scan: TallyScan,
+        capacity: int,
+        *,
+        instants: Mapping[datetime, datetime] | None = None,
+        has_large_sums: bool = False,
+    ) -> None:
         self._scan, self._capacity = scan, capacity
-        hull = scan.hull
+        hull, now = scan.hull, instants or {}
         every = edges_of(tuple(item.leaf for item in scan.conditions))
         self._edges = [at for at in every if at not in (hull.start_at, hull.end_at)]
-        self._microseconds = np.array([np.datetime64(at.replace(tzinfo=None), "us") for at in self._edges], "M8[us]")
+        moved = [now.get(at, at).replace(tzinfo=None) for at in self._edges]
+        self._microseconds = np.array([np.datetime64(at, "us") for at in moved], "M8[us]")
+        self.hull = Window(*(None if at is None else now.get(at, at) for at in (hull.start_at, hull.end_at)))
+        """The stretch in which the events that are added must lie."""
         self._stretch_count = len(self._edges) + 1
         self._firsts = np.arange(self._stretch_count) * capacity
         cells = self._stretch_count * capacity
         self._counts = np.zeros(cells, np.uint32)
         self._values = _Values(cells, scan, has_large_sums=has_large_sums) if scan.has_values else None
 
-    def add(self, batch: pa.RecordBatch) -> None:
-        """Count the events of a batch, whose columns are those of the scan."""
-        cells = self._firsts[self._stretches(batch.column(1))] if self._edges else np.zeros(batch.num_rows, np.int64)
-        cells += batch.column(0).to_numpy()
+    def add(self, contact_ids: ContactIds, occurred_at: Numbers, values: pa.Array[Any] | None) -> None:
+        """Count events of the scan. Shape of each: (events,); the values are there if the scan has them."""
+        if self._edges:
+            cells = self._firsts[np.searchsorted(self._microseconds, occurred_at, side="right")]
+        else:
+            cells = np.zeros(len(contact_ids), np.int64)
+        cells += contact_ids
         np.add.at(self._counts, cells, np.uint32(1))
         if self._values is not None:
-            self._values.add(cells, batch.column(2))
+            assert values is not None
+            self._values.add(cells, values)
 
     def sets(self) -> Iterator[tuple[str, ContactSet]]:
         """The name and the set of each condition."""
@@ -83,9 +99,6 @@ class Tally:
         for item in self._scan.conditions:
             holds = self._holds(item.leaf, up_to, values)
             yield item.name, ContactSet(np.packbits(~holds if item.is_negated else holds), self._capacity)
-
-    def _stretches(self, at: pa.Array[Any]) -> npt.NDArray[np.int64]:
-        return np.searchsorted(self._microseconds, at.to_numpy(zero_copy_only=False), side="right")
 
     def _place(self, window: Window) -> tuple[int, int]:
         """The stretches, from the first up to before the last, that make up a window."""

@@ -71,10 +71,13 @@ def write_transitions(
     *,
     recorded_at: datetime,
     packing: Packing | None = None,
-) -> None:
-    """Write down who left and entered, with the next sequence numbers, within the caller's transaction."""
+) -> int:
+    """Write down who left and entered, with the next sequence numbers, within the caller's transaction.
+
+    Returns the number of the last transition.
+    """
     if not differences:
-        return
+        return last_sequence(cursor)
     packed = (packing or Packing()).packed
     last, latest = _last(cursor)
     sequence = last + 1
@@ -103,6 +106,7 @@ def write_transitions(
         cursor.execute("INSERT INTO transitions BY NAME SELECT * FROM rows_to_insert")
     finally:
         cursor.unregister("rows_to_insert")
+    return sequence - 1
 
 
 def last_sequence(cursor: duckdb.DuckDBPyConnection) -> int:

@@ -179,12 +179,11 @@ def _event_scans(conditions: Sequence[Condition]) -> Iterator[EventScan]:
 
 def _tally_scans(conditions: Sequence[Condition]) -> Iterator[TallyScan]:
     """Tallies by selection of events, of windows that reach about as far back."""
-    by_selection: dict[tuple[Events, tuple[str, ...] | None], list[Condition]] = {}
+    by_selection: dict[Events, list[Condition]] = {}
     for condition in conditions:
-        fact = facts_of(condition.leaf)[0]
-        by_selection.setdefault((fact.events, fact.path), []).append(condition)
+        by_selection.setdefault(facts_of(condition.leaf)[0].events, []).append(condition)
     number = 0
-    for (events, path), of_selection in by_selection.items():
+    for events, of_selection in by_selection.items():
         of_selection.sort(key=lambda condition: _reach(condition.leaf).start_at or EARLIEST_AT, reverse=True)
         for part in _of_few_edges(of_selection):
             number += 1
@@ -192,7 +191,6 @@ def _tally_scans(conditions: Sequence[Condition]) -> Iterator[TallyScan]:
             yield TallyScan(
                 name=f"tally_{number}_{_slug(_words(events))}",
                 events=events,
-                path=path,
                 has_values=not measures.isdisjoint(VALUES),
                 hull=_hull([_reach(condition.leaf) for condition in part]),
                 conditions=tuple(part),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -26,6 +26,8 @@ from engine.plan.bind import Catalog, membership_expression
 from engine.plan.nodes import Expression
 from engine.plan.windows import LocalWindow, Window, just_after
 
+_NOT_AT_ALL = timedelta(0)
+
 
 @dataclass(frozen=True, slots=True)
 class Retiming:
@@ -33,6 +35,40 @@ class Retiming:
 
     instants: Mapping[datetime, datetime]
     windows: Mapping[LocalWindow, LocalWindow]
+
+
+@dataclass(frozen=True, slots=True)
+class SmoothRetiming:
+    """A retiming at every instant of a stretch in which edges only move as time does, or not at all.
+
+    `first` is that at its first instant. Raises nothing, and asks no definition.
+    """
+
+    first_at: datetime
+    last_at: datetime
+    first: Retiming
+    moving: frozenset[datetime]
+
+    @classmethod
+    def between(cls, first_at: datetime, first: Retiming, last_at: datetime, last: Retiming) -> SmoothRetiming | None:
+        """The retimings from the one to the other, both of the same plan; None if an edge jumps in between.
+
+        Edges that lie in the same order at both ends do so at every instant between them.
+        """
+        passed = last_at - first_at
+        moves = {old: last.instants[old] - at for old, at in first.instants.items()}
+        if first.windows != last.windows or any(move not in (passed, _NOT_AT_ALL) for move in moves.values()):
+            return None
+        moving = frozenset(old for old, move in moves.items() if move == passed)
+        return cls(first_at, last_at, first, moving)
+
+    def at(self, as_of: datetime) -> Retiming | None:
+        """The retiming at an instant; None if that is not in the stretch."""
+        if not self.first_at <= as_of <= self.last_at:
+            return None
+        passed = as_of - self.first_at
+        instants = {old: at + passed if old in self.moving else at for old, at in self.first.instants.items()}
+        return Retiming(instants, self.first.windows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +177,6 @@ def _pairs_of_window(one: Window, other: Window) -> Iterator[tuple[datetime, dat
         if (first is None) != (second is None):
             raise _OtherShapeError
         if first is not None and second is not None:
-            if (first.microsecond == 1) != (second.microsecond == 1):
-                raise _OtherShapeError  # it is said in other words
             yield first, second
 
 

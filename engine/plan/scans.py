@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from engine.plan.nodes import DidSteps, Events, Expression, Fact, IsFoundBySql
@@ -40,14 +41,12 @@ class EventScan:
 class TallyScan:
     """One pass over the events of one selection, which are counted, and summed up, outside of SQL.
 
-    Rows: one per event in `hull`. Columns: contact_id, occurred_at, and, if it `has_values`, the value: the one at a
-    path of the properties, if one is given, else that of the goal. All windows of the conditions are the same for every
-    contact.
+    Rows: one per event in `hull`. Columns: contact_id, occurred_at, and, if it `has_values`, the value of the goal. All
+    windows of the conditions are the same for every contact.
     """
 
     name: str
     events: Events
-    path: tuple[str, ...] | None
     has_values: bool
     hull: Window
     conditions: tuple[Condition, ...]
@@ -165,7 +164,8 @@ class Membership:
 class Plan:
     """Everything that one evaluation at `as_of` does, in order: zones, scans, then the memberships from their sets.
 
-    Memberships that others name come before those.
+    Memberships that others name come before those. A plan that was made for another instant is asked at this one where
+    `instants` says what each of its instants has become; those that are not in it have stayed.
     """
 
     as_of: datetime
@@ -173,3 +173,4 @@ class Plan:
     zone_offsets: ZoneOffsets | None
     scans: tuple[Scan, ...]
     memberships: tuple[Membership, ...]
+    instants: Mapping[datetime, datetime] = field(default_factory=dict)

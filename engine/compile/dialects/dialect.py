@@ -32,6 +32,9 @@ class Dialect(ABC):
     has_asof_joins: ClassVar[bool] = False
     """Whether an event can be joined with the latest one before it."""
 
+    rounds_edges: ClassVar[bool] = True
+    """Whether an edge is said by the round second a microsecond before it, where that is shorter to read."""
+
     def sql(self, tree: exp.Expr, *, pretty: bool = False) -> str:
         """The text of a tree."""
         return tree.sql(dialect=self.name, pretty=pretty, copy=False)

@@ -139,7 +139,14 @@ class DuckDb(Dialect):
         return call("unnest", exp.Array(expressions=list(array)))
 
 
+class PreparedDuckDb(DuckDb):
+    """The same for statements that are prepared: they say the same at every instant, but for the instants."""
+
+    rounds_edges = False
+
+
 DUCKDB = DuckDb()
+PREPARED_DUCKDB = PreparedDuckDb()
 
 
 def _pointer(path: Sequence[str]) -> str:

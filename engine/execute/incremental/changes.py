@@ -22,6 +22,7 @@ from engine.execute.causes import Causes
 from engine.execute.contact_set import ContactIds, ContactSet
 from engine.execute.evaluation import Evaluation, StepTime
 from engine.execute.incremental.crossers import Crossers, crossers
+from engine.execute.incremental.held_events import HeldEvents
 from engine.execute.incremental.prepared import Prepared
 from engine.execute.incremental.some_contacts import Asked, SomeContacts
 from engine.execute.memberships import Membership
@@ -182,7 +183,10 @@ def _of_candidates(
         catalog = moment.catalog(has_zones=have_days_of_contacts(prepared))
         plan, steps = bench.prepared.at(bench.contacts, catalog, moment.as_of)
         try:
-            yield evaluate_plan(moment, prepared, plan, steps=steps, queries=queries, on_step=on_step)
+            held = HeldEvents(bench.contacts.rows, moment.as_of)
+            yield evaluate_plan(
+                moment, prepared, plan, steps=steps, fill_tally=held.fill, queries=queries, on_step=on_step
+            )
         except StepFailedError as error:
             log.error("%s; once more with a new plan\n%s", error, error.sql)
             anew |= {segment.id for segment in prepared}

@@ -17,7 +17,7 @@ from engine.execute.contact_set import ContactIds
 from engine.execute.incremental.some_contacts import SomeContacts
 from engine.execute.live.deadlines import MOST_AHEAD, Deadline, Deadlines
 from engine.execute.recompute import Asking, Recompute, computed
-from engine.execute.remembered import remembered
+from engine.execute.remembered import Remembered, remembered
 from engine.plan import Catalog
 from engine.storage import Store
 from engine.storage.connection import store_errors
@@ -147,7 +147,7 @@ class Live:
                 self._sql_ids = segments_asking_sql([item.segment for item in known.segments.values()])
                 at = self._clock() if step is None else step
                 if known.segments:
-                    self._compute(cursor, at, moved=None)
+                    self._compute(cursor, at, known, moved=None)
         assert self._segments is not None
         segments = [item.segment for name, item in self._segments.items() if name not in self._sql_ids]
         deadlines = Deadlines(segments, known_since=at)
@@ -192,16 +192,19 @@ class Live:
             else:
                 (done,) = _few([Deadline(at, _NOBODY, frozenset()), *waiting, *self._due(at)], 1)
                 waiting.clear()
-            self._compute(cursor, at, moved=None if done is None or done.segment_ids else done.contact_ids)
+            moved = None if done is None or done.segment_ids else done.contact_ids
+            self._compute(cursor, at, known, moved=moved)
 
-    def _compute(self, cursor: duckdb.DuckDBPyConnection, at: datetime, *, moved: ContactIds | None) -> None:
+    def _compute(
+        self, cursor: duckdb.DuckDBPyConnection, at: datetime, known: Remembered, *, moved: ContactIds | None
+    ) -> None:
         """One tick, but for segments with SQL."""
         assert self._segments is not None
         live = frozenset(self._segments) - self._sql_ids
         self._has_writes |= _has_touched(cursor)
         asked = Asking(moved=moved, segment_ids=live, is_rest_in_full=True, on_candidates=self._add_deadlines)
         self._was_told = False
-        done = computed(self._store, cursor, at, clock=self._clock, asked=asked)
+        done = computed(self._store, cursor, at, clock=self._clock, asked=asked, known=known)
         if not self._was_told and (done.candidate_count or any(item.in_full for item in done.segments)):
             self._deadlines = None  # those of who was touched are not among them
         self._store.after_commit(lambda: self._on_tick(done))
