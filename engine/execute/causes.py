@@ -53,7 +53,7 @@ class Causes:
         old = versions_of(cursor, versions) if versions else {}
         redefined = {name for name in computed if not _means_the_same(old.get(name), segments[name].segment)}
         latest = {name: item.segment for name, item in segments.items()}
-        touched = _contacts(cursor, "SELECT DISTINCT contact_id FROM touched")
+        touched = _contacts(cursor, "SELECT contact_id FROM touched")
         return cls(
             touched=touched,
             merged=cache(lambda: _contacts(cursor, "SELECT contact_id FROM retired WHERE merged_into IS NOT NULL")),

@@ -156,7 +156,7 @@ def apply_plan(
     check_segments(store, plan.definitions)
 
     def work() -> AppliedPlan:
-        with store.transaction() as cursor:
+        with store.computing(), store.transaction() as cursor:
             applied = apply_within(cursor, plan.definitions, applied_at=clock())
             known = remembered(store, cursor)
             before, latest = known.memberships, {name: item.segment for name, item in known.segments.items()}

@@ -23,7 +23,7 @@ from engine.execute.memberships import (
 from engine.execute.remembered import Remembered, remember, remembered
 from engine.execute.transitions import Difference, write_transitions
 from engine.storage import Store
-from engine.storage.history import is_exact, moment_of
+from engine.storage.history import Moment, is_exact, moment_of
 from engine.storage.history.later import touch_changed_later
 from engine.storage.instants import stored_instant
 from engine.storage.interruption import run_interruptibly
@@ -99,7 +99,7 @@ def recompute(
 
     def work() -> Recompute:
         # The transaction is open from the start, so that nobody writes between reading and keeping.
-        with store.transaction(changes_rows=False) as cursor:
+        with store.computing(), store.transaction(changes_rows=False) as cursor:
             return computed(store, cursor, as_of(), clock=clock, asked=Asking(in_full=in_full), on_step=on_step)
 
     return run_interruptibly(store, work)
@@ -112,7 +112,7 @@ class Asking:
     `in_full`: for everybody. `moved`: whom time may have moved, where that is known already. `segment_ids`: these
     alone, and what they name is among them; who was touched stays on record then, unless `is_rest_in_full` says that
     all other segments are evaluated in full anyway. `has_writes`: something was written that is not on record any more.
-    `on_candidates`: see `evaluate_changes`.
+    `beside_writers`: others write meanwhile. `on_candidates`: see `evaluate_changes`.
     """
 
     in_full: bool = False
@@ -120,6 +120,7 @@ class Asking:
     segment_ids: frozenset[str] | None = None
     is_rest_in_full: bool = False
     has_writes: bool = False
+    beside_writers: bool = False
     on_candidates: OnCandidates | None = None
 
 
@@ -135,52 +136,104 @@ def computed(
 ) -> Recompute:
     """Compute segments at an instant, and keep them, within the caller's transaction, which changes no rows beside.
 
-    `known` is what `remembered` says in that transaction, if it was asked already.
+    `known` is what `remembered` says in that transaction, if it was asked already. Nobody else computes: see
+    `Store.computing`.
+    """
+    known = known or remembered(store, cursor)
+    with moment_of(store, as_of, writers_wait=True) as moment:
+        found = evaluated(store, cursor, moment, known, asked=asked, on_step=on_step)
+    return kept(store, cursor, found, clock=clock)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """Segments that were evaluated, and all that it takes to keep what was found."""
+
+    asked: Asking
+    known: Remembered
+    segments: Mapping[str, StoredSegment]
+    causes: Causes
+    changes: Changes
+    has_later_changes: bool
+    of_past: bool
+    seconds: float
+
+
+def evaluated(
+    store: Store,
+    cursor: duckdb.DuckDBPyConnection,
+    moment: Moment,
+    known: Remembered,
+    *,
+    asked: Asking,
+    on_step: OnStep | None = None,
+) -> Evaluated:
+    """Evaluate segments at a moment, and store nothing; `cursor` sees what was written, and of whom.
+
+    Raises: NeedsWritersToWaitError where `asked` says that others write, and more than a look at a few is needed.
     """
     started = time.perf_counter()
-    known = known or remembered(store, cursor)
     segments, before = known.segments, known.memberships
     if asked.segment_ids is not None:
         segments = {name: item for name, item in segments.items() if name in asked.segment_ids}
     causes = Causes.of(cursor, segments, before, has_writes=asked.has_writes)
-    with moment_of(store, as_of, writers_wait=True) as moment:
-        changes = evaluate_changes(
-            store,
-            moment,
-            segments,
-            {} if asked.in_full else before,
-            causes,
-            others=known.segments,
-            moved=asked.moved,
-            on_candidates=asked.on_candidates,
-            on_step=on_step,
-        )
-        evaluation = changes.evaluation
-        if moment.has_later_changes:
-            evaluation = of_present_contacts(cursor, evaluation, moment.capacity)
-    evaluated = time.perf_counter()
+    changes = evaluate_changes(
+        store,
+        moment,
+        segments,
+        {} if asked.in_full else before,
+        causes,
+        others=known.segments,
+        moved=asked.moved,
+        writers_wait=not asked.beside_writers,
+        on_candidates=asked.on_candidates,
+        on_step=on_step,
+    )
+    if moment.has_later_changes:
+        changes = replace(changes, evaluation=of_present_contacts(cursor, changes.evaluation, moment.capacity))
     of_past = moment.has_later_changes or not moment.is_exact
-    after = {name: _computed(item, before.get(name), evaluation, of_past) for name, item in segments.items()}
+    seconds = time.perf_counter() - started
+    return Evaluated(asked, known, segments, causes, changes, moment.has_later_changes, of_past, seconds)
+
+
+def kept(
+    store: Store,
+    cursor: duckdb.DuckDBPyConnection,
+    found: Evaluated,
+    *,
+    clock: Callable[[], datetime],
+    touched_since: ContactIds | None = None,
+) -> Recompute:
+    """Keep what was evaluated, within the caller's transaction, while everything but data is as it was.
+
+    `touched_since` are those of whom something was written since, where others did not wait.
+    """
+    started = time.perf_counter()
+    segments, before, evaluation = found.segments, found.known.memberships, found.changes.evaluation
+    after = {name: _computed(item, before.get(name), evaluation, found.of_past) for name, item in segments.items()}
     differences = [
         difference
         for name, membership in after.items()
         if membership.failure is None
-        for difference in causes.differences(before.get(name), membership)
+        for difference in found.causes.differences(before.get(name), membership)
     ]
     packing = Packing()
     sequence = write_transitions(cursor, differences, recorded_at=clock(), packing=packing)
-    kept = keep_memberships(cursor, before, after.values(), differences, packing)
-    is_all = asked.segment_ids is None or asked.is_rest_in_full
+    memberships = keep_memberships(cursor, before, after.values(), differences, packing)
+    is_all = found.asked.segment_ids is None or found.asked.is_rest_in_full
     if is_all and not evaluation.failed:
         # A segment that failed has the members of before: who changed since then stays on record.
         cursor.execute("DELETE FROM touched")
-        store.after_commit(store.begin_touched_epoch)
-        if moment.has_later_changes:
-            touch_changed_later(cursor, stored_instant(as_of))
+        if touched_since is None:
+            store.after_commit(store.begin_touched_epoch)
+        elif len(touched_since):
+            cursor.execute("INSERT INTO touched SELECT unnest($1::INTEGER[])", [touched_since.tolist()])
+        if found.has_later_changes:
+            touch_changed_later(cursor, stored_instant(evaluation.as_of))
     if after:
         begin_generation(cursor)
-    remember(store, {**before, **kept}, sequence)
-    return _result(segments, after, differences, changes, evaluated - started, time.perf_counter() - evaluated)
+    remember(store, {**before, **memberships}, sequence)
+    return _result(segments, after, differences, found.changes, found.seconds, time.perf_counter() - started)
 
 
 def _result(

@@ -155,12 +155,12 @@ class Instance:
         Raises: StoreError if a cursor is not closed in time: while one is open, the file is open, too.
         """
         with self._opening:
-            self._close_kept()
             until = time.monotonic() + WAIT_FOR_READERS_SECONDS
-            while any(is_open(cursor) for cursor in list(self._cursors)):
+            while any(is_open(cursor) for cursor in list(self._cursors) if cursor not in self._kept):
                 if time.monotonic() > until:
                     raise StoreError("the workspace is being read; let that end, and try again")
                 time.sleep(0.01)
+            self._close_kept()
             self._connection.close()
             try:
                 work()

@@ -44,13 +44,13 @@ class Store:
         self._settings = settings or StoreSettings()
         self._read_only = read_only
         self._instance = instance
-        self._writing = threading.Lock()
+        self._writing, self._computing = threading.Lock(), threading.Lock()
         self.change_count = 0
         """How many transactions were committed since it was opened."""
         self.membership_change_count = 0
         """How many of them changed memberships: whoever does so says it here, after the commit."""
         self.touched_epoch = 0
-        """How often `touched` was emptied: whoever does so says it here, after the commit."""
+        """How often `touched` was emptied, or is to be: whoever does so says it here, and nobody writes meanwhile."""
         self._after_commit: list[Callable[[], None]] = []
         self._listeners: list[Callable[[], None]] = []
 
@@ -115,7 +115,7 @@ class Store:
     def kept_cursor(self) -> duckdb.DuckDBPyConnection:
         """A cursor that stays open until the store is closed, or its file is replaced: see `is_open`.
 
-        Who writes uses it alone: nobody replaces the file then. Raises: StoreError.
+        The file is not replaced while one writes, or has another cursor open. Raises: StoreError.
         """
         with store_errors(self.path):
             return self._instance.kept_cursor(database=self.database)
@@ -160,7 +160,7 @@ class Store:
         self._after_commit.append(work)
 
     def begin_touched_epoch(self) -> None:
-        """Say that `touched` was emptied."""
+        """Say that `touched` was emptied, or will be of all that is in it now: who is written of goes in again."""
         self.touched_epoch += 1
 
     @contextmanager
@@ -173,6 +173,12 @@ class Store:
                 yield cursor
             finally:
                 _roll_back(cursor)
+
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """Nobody else computes what is stored of segments while the block runs. It comes before `transaction`."""
+        with self._computing:
+            yield
 
     @contextmanager
     def writers_waiting(self) -> Iterator[None]:

@@ -6,11 +6,13 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import is_not
 from weakref import WeakKeyDictionary
 
+import duckdb
 import numpy as np
 
 from engine.definition import Segment
@@ -41,6 +43,10 @@ MOST_CANDIDATES = 0.1
 """The share of contacts from which on reading all of them is faster than reading these (measured)."""
 
 
+class NeedsWritersToWaitError(Exception):
+    """More is to be evaluated than a few contacts of one state of the store."""
+
+
 @dataclass(frozen=True, slots=True)
 class Changes:
     """Segments evaluated at one instant, as far as their members of before are not known to be right.
@@ -62,6 +68,7 @@ def evaluate_changes(
     *,
     others: Mapping[str, StoredSegment] | None = None,
     moved: ContactIds | None = None,
+    writers_wait: bool = True,
     on_candidates: OnCandidates | None = None,
     on_step: OnStep | None = None,
 ) -> Changes:
@@ -69,7 +76,8 @@ def evaluate_changes(
 
     Members are those of a full evaluation, always. Segments that name one that is evaluated in full are, too. `moved`
     are those whom time alone may have moved; they are looked for if it is not given. `others` are segments that these
-    may name. `on_candidates` is told who is looked at, and at which instant, with tables that hold nobody else.
+    may name. `on_candidates` is told who is looked at, and at which instant, with tables that hold nobody else. Unless
+    `writers_wait`, there is a `Snapshot`, and `moved` is given. Raises: NeedsWritersToWaitError if that is not enough.
     """
     latest = {name: item.segment for name, item in segments.items()}
     known = {**{name: item.segment for name, item in (others or {}).items()}, **latest}
@@ -78,6 +86,8 @@ def evaluate_changes(
     candidates = np.empty(0, np.int32)
     times: list[StepTime] = []
     if few:
+        if moved is None and not writers_wait:
+            raise NeedsWritersToWaitError
         if moved is None:
             started = time.perf_counter()
             moved, elsewhere = _moved_by_time(moment, few, before)
@@ -87,6 +97,8 @@ def evaluate_changes(
         candidates = np.union1d(touched[touched < moment.capacity], moved).astype(np.int32)
         if len(candidates) > MOST_CANDIDATES * moment.capacity:
             in_full |= {item.id: f"{len(candidates)} of {moment.capacity} contacts may have changed" for item in few}
+    if in_full and not writers_wait:
+        raise NeedsWritersToWaitError
     named = with_referrers(in_full, latest.values()) - in_full.keys()
     in_full |= dict.fromkeys(named, "it names a segment that is evaluated in full")
     for name, reason in in_full.items():
@@ -203,6 +215,16 @@ class _Bench:
     contacts: SomeContacts
     prepared: Prepared
     anew: frozenset[str]
+
+
+@contextmanager
+def snapshot_of(store: Store, segments: Mapping[str, StoredSegment]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A cursor that sees the store as it is when the block begins; so do evaluations of these segments within it.
+
+    Nobody else computes, nor writes when the block begins.
+    """
+    with _bench_of(store, [item.segment for item in segments.values()]).contacts.snapshot() as cursor:
+        yield cursor
 
 
 _benches: WeakKeyDictionary[Store, _Bench] = WeakKeyDictionary()

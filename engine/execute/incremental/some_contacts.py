@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from weakref import ref
 
@@ -90,7 +91,7 @@ class Asked:
 class SomeContacts:
     """Tables of the names of the real ones, which hold some contacts alone, and statements prepared to read them.
 
-    They are temporary, in a cursor that is kept. Whoever writes uses them alone.
+    They are temporary, in a cursor that is kept. Whoever computes uses them alone: see `Store.computing`.
     """
 
     def __init__(self, store: Store, asked: Asked) -> None:
@@ -98,13 +99,14 @@ class SomeContacts:
         self._cursor: duckdb.DuckDBPyConnection | None = None
         self._prepared: set[str] = set()
         self._row_count = 0
+        self._is_in_snapshot = False
 
     def hold(self, moment: Moment, contact_ids: ContactIds) -> Moment:
         """The moment with these contacts alone, numbered from 0 on in order of their ids; it sees what is asked, only.
 
         `contact_ids` are ascending. A contact that is no more has no row.
         """
-        if self._row_count > MOST_ROWS:
+        if self._row_count > MOST_ROWS and not self._is_in_snapshot:
             self.close()
         cursor = self._open()
         cursor.execute(f"DELETE FROM {_CANDIDATES}")
@@ -123,6 +125,24 @@ class SomeContacts:
             ((count,),) = cursor.execute(f"EXECUTE fill_{name}").fetchall()
             self._row_count += count
         return replace(moment, cursor=cursor, capacity=len(contact_ids), has_all_ids=False)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The cursor, in a transaction: what it reads in the block is of the state in which the block begins."""
+        if self._row_count > MOST_ROWS:
+            self.close()
+        cursor = self._open()
+        cursor.execute("BEGIN")
+        try:
+            cursor.execute("FROM workspace").fetchall()  # the first read settles what is seen
+            self._is_in_snapshot = True
+            yield cursor
+            cursor.execute("COMMIT")
+        except BaseException:
+            self.close()  # what was made in the transaction is gone
+            raise
+        finally:
+            self._is_in_snapshot = False
 
     def prepare(self, name: str, statement: str) -> None:
         """Prepare a statement with parameters, under a name that stands for nothing else."""

@@ -6,22 +6,24 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from datetime import datetime, timedelta
 
 import duckdb
 import numpy as np
 
-from engine.errors import PopulaceError
+from engine.errors import PopulaceError, StepFailedError
 from engine.execute.causes import segments_asking_sql
 from engine.execute.contact_set import ContactIds
+from engine.execute.incremental.changes import NeedsWritersToWaitError, snapshot_of
 from engine.execute.incremental.some_contacts import SomeContacts
 from engine.execute.live.deadlines import MOST_AHEAD, Deadline, Deadlines
-from engine.execute.recompute import Asking, Recompute, computed
+from engine.execute.recompute import Asking, Recompute, computed, evaluated, kept
 from engine.execute.remembered import Remembered, remembered
 from engine.plan import Catalog
 from engine.storage import Store
 from engine.storage.connection import store_errors
-from engine.storage.history import has_changed_since
+from engine.storage.history import has_changed_since, moment_of
 from engine.storage.segments import StoredSegment
 from engine.storage.store import lists_of, zones_of_contacts
 
@@ -51,7 +53,8 @@ OnTick = Callable[[Recompute], None]
 class Live:
     """Keeps the memberships of a store up to date, in a thread of its own once it is started. Close it.
 
-    Every tick is a transaction of its own, in which others do not write. Instants are UTC.
+    Every tick is a transaction of its own. Whoever is looked at is seen as one state of the store has it: others write
+    meanwhile, and wait only while a tick begins, and while it is stored. Instants are UTC.
     """
 
     def __init__(self, store: Store, *, clock: Callable[[], datetime], on_tick: OnTick = lambda _: None) -> None:
@@ -101,7 +104,7 @@ class Live:
 
     def catch_up(self) -> None:
         """Do all that is due now. Raises: StoreError, KeyboardInterrupt; then it is due as before."""
-        with self._ticking, store_errors(self._store.path):
+        with self._ticking, self._store.computing(), store_errors(self._store.path):
             with self._news:
                 heard = self._change_count
             try:
@@ -147,7 +150,7 @@ class Live:
                 self._sql_ids = segments_asking_sql([item.segment for item in known.segments.values()])
                 at = self._clock() if step is None else step
                 if known.segments:
-                    self._compute(cursor, at, known, moved=None)
+                    self._compute(cursor, at, known)
         assert self._segments is not None
         segments = [item.segment for name, item in self._segments.items() if name not in self._sql_ids]
         deadlines = Deadlines(segments, known_since=at)
@@ -177,34 +180,86 @@ class Live:
 
         If that cannot be, or is not wanted, all is done as of now: all deadlines that have passed by then, too.
         """
+        with suppress(NeedsWritersToWaitError, StepFailedError):
+            if self._tick_beside_writers(waiting, is_now=is_now):
+                return
+        self._deadlines = None  # of those that were due nobody knows which were done
+        waiting.clear()
         with self._store.transaction(changes_rows=False) as cursor:
-            at = self._clock()
             known = remembered(self._store, cursor)
-            latest = max((item.as_of for item in known.memberships.values() if item.as_of is not None), default=at)
-            if latest - at < timedelta(seconds=LOOK_AT_CLOCK_SECONDS):
-                at = max(at, latest)  # clocks that are kept right go back a little
-            if not is_now and waiting[0].at >= latest and not has_changed_since(self._store, cursor, waiting[0].at):
-                done = waiting.popleft()
-                at = done.at
-            elif self._deadlines is None or at > self._deadlines.known_until:
-                self._deadlines = done = None
-                waiting.clear()
-            else:
-                (done,) = _few([Deadline(at, _NOBODY, frozenset()), *waiting, *self._due(at)], 1)
-                waiting.clear()
-            moved = None if done is None or done.segment_ids else done.contact_ids
-            self._compute(cursor, at, known, moved=moved)
+            self._compute(cursor, self._not_before(known), known)
 
-    def _compute(
-        self, cursor: duckdb.DuckDBPyConnection, at: datetime, known: Remembered, *, moved: ContactIds | None
-    ) -> None:
-        """One tick, but for segments with SQL."""
-        assert self._segments is not None
-        live = frozenset(self._segments) - self._sql_ids
-        self._has_writes |= _has_touched(cursor)
-        asked = Asking(moved=moved, segment_ids=live, is_rest_in_full=True, on_candidates=self._add_deadlines)
+    def _tick_beside_writers(self, waiting: deque[Deadline], *, is_now: bool) -> bool:
+        """The same while others write; whether it was stored: it is not if more than data has changed meanwhile.
+
+        Raises: NeedsWritersToWaitError; then nothing is done.
+        """
+        store = self._store
+        with ExitStack() as stack:
+            with store.held_for_reading() as cursor:
+                known = remembered(store, cursor)
+                at, moved = self._chosen(cursor, known, waiting, is_now=is_now)
+                moment = stack.enter_context(moment_of(store, at, writers_wait=True))
+                asked = self._asked(cursor, moved, beside_writers=True)
+                segments = {name: item for name, item in known.segments.items() if name in (asked.segment_ids or ())}
+                seen = stack.enter_context(snapshot_of(store, segments))
+                touched, retired_count = _touched(seen), _count_retired(seen)
+                store.begin_touched_epoch()
+            self._was_told = False
+            found = evaluated(store, seen, moment, known, asked=asked)
+        with store.transaction(changes_rows=False) as cursor:
+            now = remembered(store, cursor)
+            is_as_it_was = now.segments is known.segments and now.memberships is known.memberships
+            if not is_as_it_was or _count_retired(cursor) != retired_count:
+                return False
+            since = _more_often(_touched(cursor), touched)
+            self._done(kept(store, cursor, found, clock=self._clock, touched_since=since))
+        return True
+
+    def _chosen(
+        self, cursor: duckdb.DuckDBPyConnection, known: Remembered, waiting: deque[Deadline], *, is_now: bool
+    ) -> tuple[datetime, ContactIds | None]:
+        """As of when to tick, and whom time may have moved by then, if that is known; they wait no more."""
+        at = self._not_before(known)
+        latest = _latest(known, default=at)
+        if not is_now and waiting[0].at >= latest and not has_changed_since(self._store, cursor, waiting[0].at):
+            done = waiting.popleft()
+            at = done.at
+        elif self._deadlines is None or at > self._deadlines.known_until:
+            self._deadlines = None
+            waiting.clear()
+            return at, None
+        else:
+            (done,) = _few([Deadline(at, _NOBODY, frozenset()), *waiting, *self._due(at)], 1)
+            waiting.clear()
+        return at, None if done.segment_ids else done.contact_ids
+
+    def _not_before(self, known: Remembered) -> datetime:
+        """Now, or the instant at which segments were computed: clocks that are kept right go back a little."""
+        at = self._clock()
+        latest = _latest(known, default=at)
+        return max(at, latest) if latest - at < timedelta(seconds=LOOK_AT_CLOCK_SECONDS) else at
+
+    def _compute(self, cursor: duckdb.DuckDBPyConnection, at: datetime, known: Remembered) -> None:
+        """One tick, but for segments with SQL, while others do not write; whom time moved is looked for."""
+        asked = self._asked(cursor, None)
         self._was_told = False
-        done = computed(self._store, cursor, at, clock=self._clock, asked=asked, known=known)
+        self._done(computed(self._store, cursor, at, clock=self._clock, asked=asked, known=known))
+
+    def _asked(
+        self, cursor: duckdb.DuckDBPyConnection, moved: ContactIds | None, *, beside_writers: bool = False
+    ) -> Asking:
+        assert self._segments is not None
+        self._has_writes |= _has_touched(cursor)
+        return Asking(
+            moved=moved,
+            segment_ids=frozenset(self._segments) - self._sql_ids,
+            is_rest_in_full=True,
+            beside_writers=beside_writers,
+            on_candidates=self._add_deadlines,
+        )
+
+    def _done(self, done: Recompute) -> None:
         if not self._was_told and (done.candidate_count or any(item.in_full for item in done.segments)):
             self._deadlines = None  # those of who was touched are not among them
         self._store.after_commit(lambda: self._on_tick(done))
@@ -279,6 +334,33 @@ class Live:
             return RETRY_SECONDS
         seconds = min((at - self._clock()).total_seconds() for at in ahead)
         return min(max(seconds, 0.0), LOOK_AT_CLOCK_SECONDS)
+
+
+def _latest(known: Remembered, *, default: datetime) -> datetime:
+    """The last instant at which a segment was computed."""
+    return max((item.as_of for item in known.memberships.values() if item.as_of is not None), default=default)
+
+
+def _touched(cursor: duckdb.DuckDBPyConnection) -> ContactIds:
+    """Contacts of whom something was written; one may stand there several times."""
+    contact_ids: ContactIds = cursor.sql("SELECT contact_id FROM touched").to_arrow_table().column(0).to_numpy()
+    return contact_ids
+
+
+def _count_retired(cursor: duckdb.DuckDBPyConnection) -> int:
+    ((count,),) = cursor.execute("SELECT count(*) FROM retired").fetchall()
+    return int(count)
+
+
+def _more_often(now: ContactIds, before: ContactIds) -> ContactIds:
+    """Those who stand there more often than they did."""
+    contact_ids, counts = np.unique(now, return_counts=True)
+    known, counts_before = np.unique(before, return_counts=True)
+    places = np.searchsorted(known, contact_ids).clip(max=max(len(known) - 1, 0))
+    if len(known):
+        counts = counts - np.where(known[places] == contact_ids, counts_before[places], 0)
+    more: ContactIds = contact_ids[counts > 0]
+    return more
 
 
 def _has_touched(cursor: duckdb.DuckDBPyConnection) -> bool:
