@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.populace-installed
 
-.PHONY: help setup demo test lint bench bench-workspace bench-language bench-ingest bench-live lock clean
+.PHONY: help setup demo test lint bench bench-postgres bench-growth bench-workspace bench-language bench-ingest bench-live lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -33,8 +33,14 @@ lint: setup  ## linters and type checks
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-bench: setup  ## the batch benchmark: our plan beside hand-written SQL
+bench: setup  ## the batch benchmark: our plan beside DuckDB by hand, ClickHouse and polars
 	@$(BIN)/python -m benchmarks.batch
+
+bench-postgres: setup  ## the same at a fifth of the size, beside PostgreSQL
+	@$(BIN)/python -m benchmarks.batch --contacts 200000 --events 4000000 --peers postgres
+
+bench-growth: setup  ## how a full recompute grows with events, contacts and segments
+	@$(BIN)/python -m benchmarks.growth
 
 bench-workspace: setup  ## the workspace benchmark: import, recompute, members, one contact, SQL
 	@$(BIN)/python -m benchmarks.workspace

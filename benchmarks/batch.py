@@ -48,12 +48,12 @@ def main() -> None:
     """Measure and print."""
     arguments = _arguments()
     with ExitStack() as stack:
-        store = stack.enter_context(_copied_store(arguments))
+        store = stack.enter_context(copied_store(arguments.contacts, arguments.events, TimelineOrder(arguments.order)))
         list_ids = sorted(list_id for list_id, deleted_at in store.catalog().lists.items() if deleted_at is None)
         work = workload(arguments.segments, DEFAULT_UNTIL_AT, list_ids)
-        _apply(store, [item.segment for item in work])
+        applied(store, [item.segment for item in work])
         peers = [stack.enter_context(_peer(name, store, arguments)) for name in arguments.peers.split(",") if name]
-        members = {item.segment.id: item.members for item in _computed_anew(store)[1].segments}
+        members = {item.segment.id: item.members for item in computed_anew(store)[1].segments}
         for peer in peers:
             _check_same_members(peer, work[: _count_of(peer, work, arguments)], members)
         results = _turns(store, peers, work, arguments)
@@ -73,9 +73,9 @@ def _arguments() -> argparse.Namespace:
 
 
 @contextmanager
-def _copied_store(arguments: argparse.Namespace) -> Iterator[Store]:
+def copied_store(contacts: int, events: int, order: TimelineOrder) -> Iterator[Store]:
     """The generated store, in a copy that is written to."""
-    made = generated_store(arguments.contacts, arguments.events, TimelineOrder(arguments.order))
+    made = generated_store(contacts, events, order)
     made.close()
     copy = made.path.with_suffix(".batch")
     shutil.copyfile(made.path, copy)
@@ -107,7 +107,8 @@ def _peer(name: str, store: Store, arguments: argparse.Namespace) -> Iterator[Pe
             raise SystemExit(f"--peers: {name!r} is none of {', '.join(PEERS)}")
 
 
-def _apply(store: Store, segments: Sequence[Json]) -> None:
+def applied(store: Store, segments: Sequence[Json]) -> None:
+    """Keep segments in a store."""
     apply_segments(store, [read_segment(item) for item in segments], applied_at=DEFAULT_UNTIL_AT)
 
 
@@ -127,7 +128,7 @@ def _turns(
     peaks: dict[str, int] = {}
     for _ in range(arguments.repeats):
         with peak_memory() as peak:
-            seconds, done = _computed_anew(store)
+            seconds, done = computed_anew(store)
         ours.append(seconds)
         phases.append((done.evaluate_seconds, done.store_seconds))
         peaks["ours"] = max(peaks.get("ours", 0), peak[0])
@@ -163,7 +164,7 @@ def _count_of(peer: Peer, work: Sequence[Workload], arguments: argparse.Namespac
     return arguments.postgres_segments if peer.name == "postgres" else len(work)
 
 
-def _computed_anew(store: Store) -> tuple[float, Recompute]:
+def computed_anew(store: Store) -> tuple[float, Recompute]:
     """The first recompute of all segments: everybody enters."""
     with store.transaction() as cursor:
         cursor.execute("DELETE FROM memberships")
@@ -187,10 +188,10 @@ def _scanned(store: Store) -> float:
 
 def _further_segments(store: Store, work: Sequence[Workload], repeats: int) -> dict[str, object]:
     """What a segment more costs whose conditions others ask for already."""
-    before = statistics.median(_computed_anew(store)[0] for _ in range(repeats))
+    before = statistics.median(computed_anew(store)[0] for _ in range(repeats))
     more = on_the_same_conditions(work, len(work))
-    _apply(store, more)
-    after = statistics.median(_computed_anew(store)[0] for _ in range(repeats))
+    applied(store, more)
+    after = statistics.median(computed_anew(store)[0] for _ in range(repeats))
     assert len(stored_segments(store)) == len(work) + len(more)
     return {"further_segment_ms": round((after - before) / len(more) * 1000, 2)}
 

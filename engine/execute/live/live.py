@@ -18,6 +18,7 @@ from engine.execute.contact_set import ContactIds
 from engine.execute.incremental.changes import NeedsWritersToWaitError, snapshot_of
 from engine.execute.incremental.some_contacts import SomeContacts
 from engine.execute.live.deadlines import MOST_AHEAD, Deadline, Deadlines
+from engine.execute.live.touched import has_touched, more_often, touched_ids
 from engine.execute.recompute import Asking, Recompute, computed, evaluated, kept
 from engine.execute.remembered import Remembered, remembered
 from engine.plan import Catalog
@@ -127,11 +128,11 @@ class Live:
         latest = due[len(missed) :]
         waiting = deque(_few(missed, MOST_STEPS))
         with self._store.cursor() as cursor:
-            has_touched = _has_touched(cursor)
-        waiting.extend(_few(latest, 1 if has_touched else MOST_OF_LAG))
-        while len(waiting) > has_touched:
+            is_touched = has_touched(cursor)
+        waiting.extend(_few(latest, 1 if is_touched else MOST_OF_LAG))
+        while len(waiting) > is_touched:
             self._tick(waiting)
-        if has_touched:
+        if is_touched:
             self._tick(waiting, is_now=True)
         if self._deadlines is None:
             self._begin()
@@ -162,7 +163,7 @@ class Live:
         with self._store.transaction(changes_rows=False) as cursor:
             known = remembered(self._store, cursor)
             computed_at = [item.as_of for item in known.memberships.values() if item.as_of is not None]
-            is_touched = _has_touched(cursor)
+            is_touched = has_touched(cursor)
             since, now = min(computed_at, default=None), self._clock()
             steps = []
             is_long = since is not None and now - since > MOST_AHEAD
@@ -203,7 +204,7 @@ class Live:
                 asked = self._asked(cursor, moved, beside_writers=True)
                 segments = {name: item for name, item in known.segments.items() if name in (asked.segment_ids or ())}
                 seen = stack.enter_context(snapshot_of(store, segments))
-                touched, retired_count = _touched(seen), _count_retired(seen)
+                touched, retired_count = touched_ids(seen), _count_retired(seen)
                 store.begin_touched_epoch()
             self._was_told = False
             found = evaluated(store, seen, moment, known, asked=asked)
@@ -212,7 +213,7 @@ class Live:
             is_as_it_was = now.segments is known.segments and now.memberships is known.memberships
             if not is_as_it_was or _count_retired(cursor) != retired_count:
                 return False
-            since = _more_often(_touched(cursor), touched)
+            since = more_often(touched_ids(cursor), touched)
             self._done(kept(store, cursor, found, clock=self._clock, touched_since=since))
         return True
 
@@ -250,7 +251,7 @@ class Live:
         self, cursor: duckdb.DuckDBPyConnection, moved: ContactIds | None, *, beside_writers: bool = False
     ) -> Asking:
         assert self._segments is not None
-        self._has_writes |= _has_touched(cursor)
+        self._has_writes |= has_touched(cursor)
         return Asking(
             moved=moved,
             segment_ids=frozenset(self._segments) - self._sql_ids,
@@ -341,31 +342,9 @@ def _latest(known: Remembered, *, default: datetime) -> datetime:
     return max((item.as_of for item in known.memberships.values() if item.as_of is not None), default=default)
 
 
-def _touched(cursor: duckdb.DuckDBPyConnection) -> ContactIds:
-    """Contacts of whom something was written; one may stand there several times."""
-    contact_ids: ContactIds = cursor.sql("SELECT contact_id FROM touched").to_arrow_table().column(0).to_numpy()
-    return contact_ids
-
-
 def _count_retired(cursor: duckdb.DuckDBPyConnection) -> int:
     ((count,),) = cursor.execute("SELECT count(*) FROM retired").fetchall()
     return int(count)
-
-
-def _more_often(now: ContactIds, before: ContactIds) -> ContactIds:
-    """Those who stand there more often than they did."""
-    contact_ids, counts = np.unique(now, return_counts=True)
-    known, counts_before = np.unique(before, return_counts=True)
-    places = np.searchsorted(known, contact_ids).clip(max=max(len(known) - 1, 0))
-    if len(known):
-        counts = counts - np.where(known[places] == contact_ids, counts_before[places], 0)
-    more: ContactIds = contact_ids[counts > 0]
-    return more
-
-
-def _has_touched(cursor: duckdb.DuckDBPyConnection) -> bool:
-    """Whether something was written of anybody that was not looked at yet."""
-    return cursor.execute("SELECT EXISTS (FROM touched)").fetchall() == [(True,)]
 
 
 def _few(deadlines: Sequence[Deadline], most: int) -> list[Deadline]:
