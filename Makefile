@@ -25,8 +25,8 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup  ## segments over 20,000 generated contacts and a million events
 	@$(BIN)/populace demo
 
-test: setup  ## all tests
-	@$(BIN)/python -m pytest -n auto --dist loadgroup
+test: setup  ## all tests; many wait for processes of their own, so there is one worker more than processors
+	@$(BIN)/python -m pytest -n $$($(BIN)/python -c 'import os; print(os.cpu_count() + 1)') --dist loadgroup
 
 lint: setup  ## linters and type checks
 	@$(BIN)/ruff check .

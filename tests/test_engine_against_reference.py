@@ -24,6 +24,7 @@ def test_compiled_sql_means_what_the_reference_means() -> None:
     """
     coverage = Coverage()
 
+    @settings(max_examples=max(settings().max_examples, 300))
     @given(example=world_and_segments())
     def compare(example: tuple[Json, list[Json]]) -> None:
         world, segments = example

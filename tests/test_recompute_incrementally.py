@@ -57,7 +57,7 @@ def test_members_kept_up_to_date_are_those_of_an_evaluation_of_everybody(monkeyp
     monkeypatch.setattr(changes, "MOST_CANDIDATES", 2.0)  # of four contacts one is already many
     seen: Counter[str] = Counter()
 
-    @settings(max_examples=max(settings().max_examples * 2 // 3, 1), suppress_health_check=list(HealthCheck))
+    @settings(max_examples=min(settings().max_examples, 10_000), suppress_health_check=list(HealthCheck))
     @given(example=world_and_segments(), history=st.lists(steps, min_size=2, max_size=6))
     def compare(example: tuple[Json, list[Json]], history: Sequence[tuple[Any, ...]]) -> None:
         world, segments = example
