@@ -49,8 +49,7 @@ def main() -> None:
     arguments = _arguments()
     with ExitStack() as stack:
         store = stack.enter_context(copied_store(arguments.contacts, arguments.events, TimelineOrder(arguments.order)))
-        list_ids = sorted(list_id for list_id, deleted_at in store.catalog().lists.items() if deleted_at is None)
-        work = workload(arguments.segments, DEFAULT_UNTIL_AT, list_ids)
+        work = workload(arguments.segments, DEFAULT_UNTIL_AT, store.catalog().lists)
         applied(store, [item.segment for item in work])
         peers = [stack.enter_context(_peer(name, store, arguments)) for name in arguments.peers.split(",") if name]
         members = {item.segment.id: item.members for item in computed_anew(store)[1].segments}

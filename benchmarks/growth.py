@@ -56,8 +56,7 @@ def _measured(contacts: int, events: int, segments: int) -> dict[str, object]:
     """The median of some first recomputes, with everybody entering, and the peak of all of them; the data are there."""
     made = timed(lambda: generated_store(contacts, events, TimelineOrder.KIND_CONTACT).close())[0]
     with copied_store(contacts, events, TimelineOrder.KIND_CONTACT) as store:
-        list_ids = sorted(list_id for list_id, deleted_at in store.catalog().lists.items() if deleted_at is None)
-        applied(store, [item.segment for item in workload(segments, DEFAULT_UNTIL_AT, list_ids)])
+        applied(store, [item.segment for item in workload(segments, DEFAULT_UNTIL_AT, store.catalog().lists)])
         with peak_memory() as peak:
             turns = [computed_anew(store) for _ in range(REPEATS)]
     _, done = turns[-1]

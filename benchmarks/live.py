@@ -115,10 +115,9 @@ def _workspace(contacts: int, events: int, segments: int) -> Path:
         with _opened(folder, lambda: DEFAULT_UNTIL_AT) as workspace:
             workspace.import_dataset(open_dataset(dataset))
     with _opened(folder, lambda: DEFAULT_UNTIL_AT) as workspace:
-        list_ids = sorted(name for name, at in workspace._store.catalog().lists.items() if at is None)
         for item in workspace.segments():
             workspace.delete_segment(item.segment.id)
-        work = workload(segments, DEFAULT_UNTIL_AT, list_ids)
+        work = workload(segments, DEFAULT_UNTIL_AT, workspace._store.catalog().lists)
         workspace.apply([read_segment(item.segment) for item in work])
         workspace.recompute(DEFAULT_UNTIL_AT)
     return folder

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -91,9 +91,13 @@ Part = tuple[Json, Question]
 """A condition in the wire format, and the same for peers."""
 
 
-def workload(count: int, as_of: datetime, list_ids: Sequence[str], seed: int = 20) -> list[Workload]:
-    """So many segments: a fifth each of counts, goals, profile with counts, lists with counts, nested."""
+def workload(count: int, as_of: datetime, lists: Mapping[str, datetime | None], seed: int = 20) -> list[Workload]:
+    """So many segments: a fifth each of counts, goals, profile with counts, lists with counts, nested.
+
+    `lists` are those of the catalog, with when they were deleted.
+    """
     choose = random.Random(seed)
+    list_ids = sorted(list_id for list_id, deleted_at in lists.items() if deleted_at is None)
     shapes = (_counts, _goals, _profile_and_counts, _lists_and_counts, _nested)
     made = []
     for number in range(count):

@@ -44,8 +44,7 @@ def main() -> None:
     if not arguments.keep or not folder.exists():
         results |= _import(folder, dataset)
     with Workspace.open(folder) as workspace:
-        list_ids = sorted(name for name, at in workspace._store.catalog().lists.items() if at is None)
-        work = workload(arguments.segments, DEFAULT_UNTIL_AT, list_ids)
+        work = workload(arguments.segments, DEFAULT_UNTIL_AT, workspace._store.catalog().lists)
         workspace.apply([read_segment(item.segment) for item in work])
         results |= _recompute(workspace, arguments.repeats)
         results |= _read(workspace, folder, str(work[0].segment["id"]), arguments.repeats)

@@ -12,9 +12,9 @@ from typing import Any
 import pyarrow as pa
 from chdb.session import Session
 
-from benchmarks.peers.duckdb_by_hand import excludes, having
+from benchmarks.peers.conditions import condition_sql, excludes, having
 from benchmarks.peers.peer import ContactIds
-from benchmarks.workload import Both, Bought, Counted, Either, HasField, Negation, Question, Subscribed, Workload
+from benchmarks.workload import Bought, Counted, Either, HasField, Question, Subscribed, Workload
 from engine.storage import Store
 
 TABLES = {
@@ -97,21 +97,11 @@ def query_of(item: Workload) -> str:
         excludes(part) or isinstance(part, HasField) for part in question.parts
     ):
         return " UNION DISTINCT ".join(_set_of(part, as_of) for part in question.parts)
-    return f"SELECT contact_id FROM contacts WHERE {_condition(question, as_of)}"
 
+    def one(part: Question) -> str:
+        return f"contact_id {'NOT ' if excludes(part) else ''}IN ({_set_of(part, as_of)})"
 
-def _condition(question: Question, as_of: datetime) -> str:
-    match question:
-        case HasField():
-            return question.sql
-        case Both():
-            return "(" + " AND ".join(_condition(part, as_of) for part in question.parts) + ")"
-        case Either():
-            return "(" + " OR ".join(_condition(part, as_of) for part in question.parts) + ")"
-        case Negation():
-            return f"NOT {_condition(question.part, as_of)}"
-        case _:
-            return f"contact_id {'NOT ' if excludes(question) else ''}IN ({_set_of(question, as_of)})"
+    return f"SELECT contact_id FROM contacts WHERE {condition_sql(question, one)}"
 
 
 def _set_of(question: Question, as_of: datetime) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from benchmarks.peers.conditions import excludes, having
 from benchmarks.peers.peer import ContactIds
 from benchmarks.workload import Both, Bought, Counted, Either, HasField, Negation, Question, Subscribed, Workload
 from engine.storage import Store
@@ -73,34 +74,6 @@ def _set_of(question: Question, as_of: datetime) -> str:
             return _set_of(question.part, as_of)
         case _:
             return _asked(question, as_of)
-
-
-def excludes(question: Question) -> bool:
-    """Whether those are meant of whom there is no such row, or not so many."""
-    match question:
-        case Counted():
-            return question.operator != "at_least"
-        case Bought() | Subscribed():
-            return question.excludes
-        case Negation():
-            return not excludes(question.part)
-        case _:
-            return False
-
-
-def having(question: Counted | Bought) -> str:
-    """What is asked of each contact's rows."""
-    match question:
-        case Counted(operator="at_most"):
-            return f" GROUP BY contact_id HAVING count(*) > {question.number}"
-        case Counted():
-            some = question.operator == "exactly" or question.number == 1
-            return "" if some else f" GROUP BY contact_id HAVING count(*) >= {question.number}"
-        case Bought(excludes=True):
-            return ""
-        case Bought():
-            measure = {"sum": "sum(goal_value)", "count": "count(*)", "max": "max(goal_value)"}[question.measure]
-            return f" GROUP BY contact_id HAVING {measure} >= {question.at_least}"
 
 
 def instant(at: datetime) -> str:

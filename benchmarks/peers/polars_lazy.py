@@ -8,7 +8,7 @@ from functools import reduce
 
 import polars as pl
 
-from benchmarks.peers.duckdb_by_hand import excludes
+from benchmarks.peers.conditions import excludes
 from benchmarks.peers.peer import ContactIds
 from benchmarks.workload import Both, Bought, Counted, Either, HasField, Negation, Question, Subscribed, Workload
 from engine.storage import Store

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import psycopg
 
+from benchmarks.peers.conditions import condition_sql
 from benchmarks.peers.peer import ContactIds
-from benchmarks.workload import Both, Bought, Counted, Either, HasField, Negation, Question, Subscribed, Workload
+from benchmarks.workload import Bought, Counted, Subscribed, Workload
 from engine.storage import Store
 from tests.engines.postgres import postgres_folder, running_postgres
 
@@ -74,19 +76,12 @@ class PostgresCounting:
 
 def query_of(item: Workload) -> str:
     """The condition of each contact, with a subquery for everything that is not in its row."""
-    return f"SELECT contact_id FROM contacts AS c WHERE {_condition(item.question, item.as_of)}"
+    condition = condition_sql(item.question, partial(_one, as_of=item.as_of))
+    return f"SELECT contact_id FROM contacts AS c WHERE {condition}"
 
 
-def _condition(question: Question, as_of: datetime) -> str:
+def _one(question: Counted | Bought | Subscribed, as_of: datetime) -> str:
     match question:
-        case HasField():
-            return question.sql
-        case Both():
-            return "(" + " AND ".join(_condition(part, as_of) for part in question.parts) + ")"
-        case Either():
-            return "(" + " OR ".join(_condition(part, as_of) for part in question.parts) + ")"
-        case Negation():
-            return f"NOT {_condition(question.part, as_of)}"
         case Counted():
             where = f"t.email = c.email AND t.kind = '{question.kind}' AND t.created_at > '{_instant(question.since)}'"
             where += f" AND t.template_id = '{question.template}'" if question.template else ""

@@ -186,7 +186,7 @@ class _ValuesOfStretches:
         shape = (stretch_count, capacity)
         self._units, self._none = 10**values.scale, values.none
         self._counts = _added_up(values.counts.reshape(shape))
-        self._largest, self._has_large_sums = values.largest, values.has_large_sums
+        self._largest = values.largest
         self._most = int(self._counts[-1].max(initial=0))
         if not values.has_large_sums and self._largest * self._most > _LARGEST:
             raise SumTooLargeError
