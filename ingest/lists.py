@@ -77,6 +77,7 @@ class Lists:
         welcome_template_id: str | Kept | None = KEPT,
         unsubscribe_template_id: str | Kept | None = KEPT,
         confirmation_template_id: str | Kept | None = KEPT,
+        description: str | Kept | None = KEPT,
     ) -> Outcome:
         """Create a list, or change what is given of one; one that was deleted is back, with its subscriptions.
 
@@ -89,6 +90,7 @@ class Lists:
             "welcome_template_id": welcome_template_id,
             "unsubscribe_template_id": unsubscribe_template_id,
             "confirmation_template_id": confirmation_template_id,
+            "description": description,
         }
         return self._writer.write_one(SaveList(read_list_id(list_id), read_list_values(given)))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,107 +10,73 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-import polars as pl
-import pyarrow as pa
-
-from engine.definition import Segment
-from engine.definition.walk import queries_of
-from engine.errors import CallerError, NotComputedError
+from engine.errors import CallerError
 from engine.execute import OnStep
-from engine.execute.batch import at_moment, evaluate_moment
 from engine.execute.contact import ContactCard, contact_card, find_contact, segments_of
+from engine.execute.contact_records import shown_fields
 from engine.execute.explain import Explanation, explain_contact
-from engine.execute.forecast import MOST_DAYS, Forecast, OnDay, forecast
 from engine.execute.live import Live
-from engine.execute.members import EMAIL_SCHEMA, email_batches, email_batches_of, some_emails
-from engine.execute.memberships import Membership, forget_segment, status_of, stored_memberships
+from engine.execute.memberships import Membership, stored_memberships
 from engine.execute.recompute import Recompute, recompute
 from engine.execute.remembered import remembered_memberships
-from engine.execute.sql_conditions import Queries, check_queries_of
 from engine.storage import Store, StoreSettings
 from engine.storage.content_hash import content_hash
-from engine.storage.history import Moment, is_exact
-from engine.storage.interruption import run_interruptibly
-from engine.storage.segments import (
-    AppliedSegment,
-    Change,
-    StoredSegment,
-    apply_segments,
-    delete_segment,
-    found_segment,
-    stored_beside,
-    stored_segments,
-)
 from engine.storage.workspace_folder import make_workspace, opened_workspace
-from ingest.arguments import Instant, Segments, as_dataset, as_default_timezone, as_instant, as_segments
+from ingest.arguments import Instant, as_dataset, as_default_timezone, as_instant
 from ingest.contact_methods import ContactMethods
 from ingest.dataset import Dataset
 from ingest.dataset.column_types.email import contact_email
 from ingest.events import Events
 from ingest.fields import Fields
-from ingest.frames import frame_of
 from ingest.importing import ImportReport, import_dataset
 from ingest.keeping_methods import KeepingMethods
 from ingest.lists import Lists
 from ingest.load import OnTable
 from ingest.planning_methods import PlanningMethods
 from ingest.question_methods import QuestionMethods
+from ingest.record_methods import RecordMethods
+from ingest.segment_methods import SegmentMethods
 from ingest.tags import Tags
 from ingest.transition_methods import TransitionMethods
 from ingest.writer import Clock, Writer, utc_now
 from ingest.writes.contact_document import read_contact
-from ingest.writes.upsert import Upsert
+from ingest.writes.upsert import Upsert, UpsertAndTell
 from ingest.writes.write import Outcome, Write, Written
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class SegmentState:
-    """A segment of a workspace, and its members as last computed.
+class ReadBack:
+    """What came of an upsert, and the contact as it is then: see `ContactRecord`."""
 
-    `status`: `new` was not computed yet, `outdated` has the members of an earlier version, `failed` those of before it
-    failed, `computed` those of this version. `size` and `as_of` (UTC) are None where it never was computed.
-    """
-
-    segment: Segment
-    version: int
-    applied_at: datetime
-    status: str
-    size: int | None
-    as_of: datetime | None
-    failure: str | None
+    outcome: Outcome
+    fields: Mapping[str, object]
+    tags: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class SegmentPreview:
-    """How many members a segment would have, and some of them; `failure` where it cannot be computed."""
+class Figures:
+    """What a workspace did since it was opened, and what waits.
 
-    segment: Segment
-    size: int
-    sample: tuple[str, ...]
-    failure: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """Segments computed at one instant (UTC) without being kept.
-
-    `exact_since` (UTC; None: the beginning) is from when on it is known exactly what contacts were.
+    `lag_seconds`: for how long something is written that memberships do not follow yet; 0 where they do.
     """
 
-    as_of: datetime
-    exact_since: datetime | None
-    contact_count: int
-    segments: tuple[SegmentPreview, ...]
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether contacts are what was known of them at that instant."""
-        return is_exact(self.as_of, self.exact_since)
+    commit_count: int
+    write_count: int
+    waiting_count: int
+    lag_seconds: float
 
 
-class Workspace(ContactMethods, TransitionMethods, PlanningMethods, QuestionMethods, KeepingMethods):
+class Workspace(
+    ContactMethods,
+    RecordMethods,
+    SegmentMethods,
+    TransitionMethods,
+    PlanningMethods,
+    QuestionMethods,
+    KeepingMethods,
+):
     """An open workspace. Close it, or use it in `with`.
 
     It is held by this process alone while it is open, unless it was opened to be read only. `clock` says when what is
@@ -201,42 +167,19 @@ class Workspace(ContactMethods, TransitionMethods, PlanningMethods, QuestionMeth
             "contacts",
         )
 
+    def upsert_and_read(self, contact: Mapping[str, object]) -> ReadBack:
+        """The same as `upsert`, and what the contact is then. Raises: CallerError as `upsert` does, BusyError."""
+        document = read_contact(contact, self._writer.custom_fields)
+        (written,) = self._writer.write([UpsertAndTell(Upsert(document))])
+        if written.error is not None:
+            raise written.error
+        assert written.row is not None
+        fields = shown_fields(written.row, self.fields.in_use)
+        return ReadBack(written.outcome, fields, tuple(sorted(written.row["tags"] or ())))
+
     def _write_each(self, read: Callable[[T, str], Write], items: Sequence[T], name: str) -> list[Written]:
         """Read and commit items; what is not valid fails alone."""
         return self._writer.write_each(read, items, name)
-
-    def apply(self, segments: Segments, *, dry_run: bool = False) -> list[AppliedSegment]:
-        """Keep the segments of a file or folder, or as `read_segment` gives them: all of them, or none.
-
-        What is new or means something else becomes the next version; with `dry_run` nothing is stored.
-        Raises: SegmentsFileError for a segment that is not valid, an id given twice, a list that is not there, a query
-        that is refused.
-        """
-        read = as_segments(segments, default_timezone=self.timezone, fields=self.fields.of_definitions)
-        now = datetime.now(UTC)
-        if any(queries_of(segment.tree) for segment in read):
-            planned = apply_segments(self._store, read, applied_at=now, dry_run=True)
-            changed = [item.segment for item in planned if item.change is not Change.UNCHANGED]
-            check_queries_of(changed, self.fields.in_use)
-        return apply_segments(self._store, read, applied_at=now, dry_run=dry_run)
-
-    def segments(self) -> list[SegmentState]:
-        """All segments, in order of id."""
-        memberships = self._read_memberships()
-        return [_state(stored, memberships.get(name)) for name, stored in stored_segments(self._store).items()]
-
-    def segment(self, segment_id: str) -> SegmentState:
-        """One segment. Raises: UnknownSegmentError."""
-        stored = found_segment(stored_segments(self._store), segment_id)
-        return _state(stored, self._read_memberships().get(segment_id))
-
-    def delete_segment(self, segment_id: str) -> None:
-        """Delete a segment; its members leave it. Raises: UnknownSegmentError; SegmentInUseError if others name it."""
-        now = datetime.now(UTC)
-        with self._store.transaction() as cursor:
-            version = delete_segment(cursor, segment_id, deleted_at=now)
-            forget_segment(cursor, segment_id, version=version, as_of=now)
-        self._store.membership_change_count += 1
 
     def recompute(self, as_of: Instant = None, *, in_full: bool = False, on_step: OnStep | None = None) -> Recompute:
         """Compute all segments at one instant, and keep who is in and who entered and left, all or nothing.
@@ -263,36 +206,6 @@ class Workspace(ContactMethods, TransitionMethods, PlanningMethods, QuestionMeth
             raise CallerError("this workspace is not live: open it with live=True, or call recompute()")
         return self._live.wait_until_current(timeout_seconds)
 
-    def members(self, segment_id: str, *, as_of: Instant = None) -> pl.DataFrame:
-        """The members of a segment as last computed, or those that it has at an instant, of which nothing is kept.
-
-        Rows: one per member, sorted. Columns: email. Raises: UnknownSegmentError, NotComputedError.
-        """
-        return frame_of(pa.Table.from_batches(self.member_batches(segment_id, as_of=as_of), schema=EMAIL_SCHEMA))
-
-    def member_batches(self, segment_id: str, *, as_of: Instant = None) -> Iterator[pa.RecordBatch]:
-        """The same in batches. Raises: UnknownSegmentError, NotComputedError."""
-        if as_of is not None:
-            return iter(self._members_at(segment_id, as_instant(as_of)))
-        state = self.segment(segment_id)
-        if state.as_of is None:
-            raise NotComputedError(segment_id, state.failure)
-        return email_batches(self._store, self._read_memberships()[segment_id].members)
-
-    def _members_at(self, segment_id: str, as_of: datetime) -> list[pa.RecordBatch]:
-        """Who is found by a segment's latest version at an instant."""
-
-        def work(moment: Moment) -> list[pa.RecordBatch]:
-            stored = stored_segments(self._store)
-            segment = found_segment(stored, segment_id).segment
-            others = {name: item.segment for name, item in stored.items()}
-            found = evaluate_moment(moment, [segment], queries=Queries(self._store), others=others)
-            if segment_id in found.failed:
-                raise NotComputedError(segment_id, found.failed[segment_id])
-            return list(email_batches_of(moment.cursor, found.members[segment_id]))
-
-        return run_interruptibly(self._store, lambda: at_moment(self._store, as_of, work))
-
     def contact(self, email: str, *, event_count: int = 20) -> ContactCard:
         """A contact's profile, lists, segments and last events. Raises: UnknownContactError."""
         return contact_card(self._store, contact_email(email), self._read_memberships(), event_count=event_count)
@@ -310,46 +223,15 @@ class Workspace(ContactMethods, TransitionMethods, PlanningMethods, QuestionMeth
         """
         return explain_contact(self._store, segment_id, contact_email(email), as_of=as_instant(as_of))
 
-    def forecast(
-        self, segment_id: str, *, days: int = 30, as_of: Instant = None, on_day: OnDay | None = None
-    ) -> Forecast:
-        """How many members a segment has now and at the start of each of the next days, if nothing else happens.
+    def figures(self) -> Figures:
+        """What the workspace did since it was opened, and what waits."""
+        lag = 0.0 if self._live is None else self._live.lag_seconds
+        return Figures(*self._writer.figures, lag)
 
-        Each size is that of an evaluation at that instant; days start in the segment's zone, or in the workspace's
-        where each contact has its own. `on_day` is told each instant before it is computed.
-        Raises: UnknownSegmentError, CallerError.
-        """
-        if not 1 <= days <= MOST_DAYS:
-            raise CallerError(f"days: must be 1 to {MOST_DAYS}, got {days}")
-        instant = as_instant(as_of)
-        return run_interruptibly(
-            self._store, lambda: forecast(self._store, segment_id, as_of=instant, days=days, on_day=on_day)
-        )
-
-    def preview(
-        self, segments: Segments, *, as_of: Instant = None, sample_size: int = 10, on_step: OnStep | None = None
-    ) -> Preview:
-        """How many members segments would have at an instant, and some of them; nothing is kept.
-
-        Of an instant that has passed, contacts are as they were then: see docs/history.md.
-        Raises: SegmentsFileError for a segment that is not valid, an id given twice, a list that is not there.
-        """
-        read = as_segments(segments, default_timezone=self.timezone, fields=self.fields.of_definitions)
-        instant = as_instant(as_of)
-        others = {name: item.segment for name, item in stored_beside(self._store, read).items()}
-        check_queries_of(read, self.fields.in_use)
-
-        def work(moment: Moment) -> Preview:
-            found = evaluate_moment(moment, read, queries=Queries(self._store), others=others, on_step=on_step)
-            previews = []
-            for segment in read:
-                members = found.members.get(segment.id)
-                size = 0 if members is None else members.size
-                sample = () if members is None else some_emails(moment.cursor, members, sample_size)
-                previews.append(SegmentPreview(segment, size, sample, found.failed.get(segment.id)))
-            return Preview(found.as_of, found.exact_since, found.contact_count, tuple(previews))
-
-        return run_interruptibly(self._store, lambda: at_moment(self._store, instant, work))
+    @property
+    def next_change_at(self) -> datetime | None:
+        """When (UTC) time alone may next move somebody; None where that is not known, an hour ahead at least."""
+        return None if self._live is None else self._live.next_change_at
 
     def content_hash(self) -> str:
         """A hash of all contacts, events, lists and subscriptions, whatever order and files they came in.
@@ -375,16 +257,3 @@ class Workspace(ContactMethods, TransitionMethods, PlanningMethods, QuestionMeth
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
-
-
-def _state(stored: StoredSegment, membership: Membership | None) -> SegmentState:
-    is_computed = membership is not None and membership.as_of is not None
-    return SegmentState(
-        segment=stored.segment,
-        version=stored.version,
-        applied_at=stored.applied_at,
-        status=status_of(stored.version, membership),
-        size=membership.members.size if membership is not None and is_computed else None,
-        as_of=membership.as_of if membership is not None else None,
-        failure=membership.failure if membership is not None else None,
-    )

@@ -92,6 +92,11 @@ class Writer:
             finally:
                 cursor.execute("ROLLBACK")
 
+    @property
+    def figures(self) -> tuple[int, int, int]:
+        """How many groups were committed since the start, how many writes they were, and how many wait now."""
+        return self._group.group_count, self._group.write_count, self._group.waiting_count
+
     def close(self) -> None:
         """Commit what waits, then end. Calling it twice is fine."""
         self._is_closing = True
@@ -143,6 +148,7 @@ def _parts(writes: Sequence[Write]) -> Iterator[tuple[Sequence[Write], bool]]:
 
 def _applied(write: Write, changes: ChangeSet) -> Written:
     try:
-        return _WRITTEN[write.apply(changes)]
+        done = write.apply(changes)
     except CallerError as error:
         return Written(Outcome.FAILED, error)
+    return done if isinstance(done, Written) else _WRITTEN[done]

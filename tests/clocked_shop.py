@@ -12,7 +12,8 @@ import pytest
 
 import populace
 from engine.storage.workspace_folder import opened_workspace
-from ingest.workspace import Preview, Workspace
+from ingest.segment_methods import Preview
+from ingest.workspace import Workspace
 from tests.definitions import Json, segment
 from tests.engine_under_test import write_dataset
 

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from tests.definitions import events, field, on_list, segment
+from tests.without_pandas import COMMAND
 
 CONTACTS = """email,country,timezone
  Ada@X.example ,US,America/New_York
@@ -42,7 +43,7 @@ def segments(tmp_path: Path) -> Path:
 
 def populace(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run the command as a person would: a process of its own."""
-    command = [sys.executable, "-c", "from api.cli.entry import main; main()", *map(str, arguments)]
+    command = [sys.executable, "-c", COMMAND, *map(str, arguments)]
     root = Path(__file__).parents[1]
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(root), "COLUMNS": "200"}
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, env=environment, timeout=120)

@@ -16,6 +16,7 @@ import populace as library
 from api.cli.item_lines import Item, read_items
 from engine.errors import CallerError
 from tests.test_cli import populace
+from tests.without_pandas import COMMAND
 
 ADA = {"email": "ada@example.com", "external_id": "ada", "first_name": "Ada"}
 
@@ -32,7 +33,7 @@ def lines(path: Path, *items: object) -> Path:
 
 
 def piped(text: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "api.cli.entry", *map(str, arguments)]
+    command = [sys.executable, "-c", COMMAND, *map(str, arguments)]
     return subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=60)
 
 

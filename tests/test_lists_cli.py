@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import populace
+from engine.definition.points import parsed_instant
 from tests.test_cli import populace as command
 
 ADA = "ada@x.example.com"
@@ -34,11 +35,26 @@ def refused(*arguments: object) -> str:
 
 
 def test_lists_are_saved_listed_and_deleted(shop: Path) -> None:
-    options = ("--name", "News", "--public", "--double-optin", "--confirmation", "c-1", "--welcome", "w-1")
+    options = (
+        "--name",
+        "News",
+        "--public",
+        "--double-optin",
+        "--confirmation",
+        "c-1",
+        "--welcome",
+        "w-1",
+        "--description",
+        "What we make",
+    )
     assert said("lists", "save", shop, "news", *options) == "created news\n"
     assert said("lists", "save", shop, "news", "--private", "--welcome", "") == "updated news\n"
     assert said("lists", "save", shop, "news", "--private") == "unchanged news\n"
     news, old = json.loads(said("lists", "list", shop, "--json"))
+    created_at, updated_at = (parsed_instant(news.pop(name)) for name in ("created_at", "updated_at"))
+    assert created_at is not None
+    assert updated_at is not None
+    assert created_at < updated_at
     assert news == {
         "id": "news",
         "name": "News",
@@ -47,6 +63,7 @@ def test_lists_are_saved_listed_and_deleted(shop: Path) -> None:
         "welcome_template_id": None,
         "unsubscribe_template_id": None,
         "confirmation_template_id": "c-1",
+        "description": "What we make",
         "counts": {"active": 0, "pending": 0, "unsubscribed": 0, "bounced": 0, "complained": 0},
     }
     table = said("lists", "list", shop)

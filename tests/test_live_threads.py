@@ -52,9 +52,7 @@ def test_it_moves_whom_time_moves_by_itself(threaded: Workspace) -> None:
         assert datetime.now(UTC) < end + timedelta(seconds=60)
     entered, left = moves()
     assert (entered["change"], left["change"], left["cause"]) == ("entered", "left", "time")
-    assert (
-        end <= left["as_of"]
-    )  # the very instant, if the machine is not busy
+    assert end <= left["as_of"]  # the very instant, if the machine is not busy
 
 
 def test_nothing_is_lost_of_what_is_written_while_it_looks(threaded: Workspace) -> None:

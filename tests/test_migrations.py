@@ -185,10 +185,16 @@ FOURTH: Rows = {
     ],
 }
 
-COLUMNS_OF_USERS = dict.fromkeys((2, 3, 4), ("ALTER TABLE contacts ADD COLUMN plan VARCHAR",))
+FIFTH: Rows = {
+    **FOURTH,
+    "workspace": [{**FOURTH["workspace"][0], "schema_version": 5}],
+    "memberships": [{**row, "through_sequence": 4, "of_past": False} for row in FOURTH["memberships"]],
+}
+
+COLUMNS_OF_USERS = dict.fromkeys((2, 3, 4, 5), ("ALTER TABLE contacts ADD COLUMN plan VARCHAR",))
 """The columns of the fields that users defined in those rows."""
 
-ROWS_OF_VERSION: dict[int, Rows] = {1: FIRST, 2: SECOND, 3: THIRD, 4: FOURTH}
+ROWS_OF_VERSION: dict[int, Rows] = {1: FIRST, 2: SECOND, 3: THIRD, 4: FOURTH, 5: FIFTH}
 """Rows in all tables of each version; whoever adds a migration adds the rows of the version before it."""
 
 
@@ -277,6 +283,13 @@ def test_what_the_fourth_version_tells_of_older_transitions(tmp_path: Path) -> N
         (3, "cy@x.example", "left", None, at),
         (4, "cy@x.example", "entered", None, at),
     ]
+
+
+def test_what_the_sixth_version_says_of_when_lists_were_made(tmp_path: Path) -> None:
+    as_of_version(tmp_path / "w", 5, FIFTH)
+    with populace.open(tmp_path / "w") as workspace:
+        created_at = all_rows(workspace)["workspace"][0]["created_at"]
+        assert {row["created_at"] for row in all_rows(workspace)["lists"]} == {created_at}
 
 
 def test_a_migrated_workspace_has_the_schema_of_a_new_one(tmp_path: Path) -> None:

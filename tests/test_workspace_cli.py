@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from shutil import copytree
 
 import polars as pl
 import pytest
@@ -33,19 +34,29 @@ def definitions(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def shop(tmp_path: Path, data: Path, definitions: Path) -> Path:
-    """A workspace with data, and two segments that were computed."""
-    folder = tmp_path / "shop"
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with data, and two segments that were computed, of which every test gets a copy."""
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "data").mkdir()
+    write_dataset(WORLD, folder / "data")
+    (folder / "segments.json").write_text(json.dumps([OPENERS, AMERICANS]), "utf-8")
+    shop = folder / "shop"
     for arguments in (
-        ("init", folder),
-        ("import", folder, data),
-        ("segments", "apply", folder, definitions),
-        ("recompute", folder, "--as-of", AS_OF),
+        ("init", shop),
+        ("import", shop, folder / "data"),
+        ("segments", "apply", shop, folder / "segments.json"),
+        ("recompute", shop, "--as-of", AS_OF),
     ):
         done = populace(*arguments)
         assert (done.returncode, done.stderr) == (0, ""), done
-    return folder
+    return shop
+
+
+@pytest.fixture
+def shop(made: Path, tmp_path: Path) -> Path:
+    """The workspace, for one test alone."""
+    return Path(copytree(made, tmp_path / "shop"))
 
 
 def test_init_says_what_comes_next(tmp_path: Path) -> None:

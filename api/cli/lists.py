@@ -77,6 +77,7 @@ def save(
     confirmation: Annotated[
         str | None, typer.Option(metavar="TEMPLATE", help="Template of the mail that asks to confirm; '' for none.")
     ] = None,
+    description: Annotated[str | None, typer.Option(help="What it is for, for people; '' for none.")] = None,
 ) -> None:
     """Make a list, or change what is given of one. One that was deleted is back, with its subscriptions.
 
@@ -88,9 +89,10 @@ def save(
             name=_given(name),
             is_public=_given(public),
             is_double_optin=_given(double_optin),
-            welcome_template_id=_template(welcome),
-            unsubscribe_template_id=_template(goodbye),
-            confirmation_template_id=_template(confirmation),
+            welcome_template_id=_or_none(welcome),
+            unsubscribe_template_id=_or_none(goodbye),
+            confirmation_template_id=_or_none(confirmation),
+            description=_or_none(description),
         )
         finish_undisturbed()
     out.print(f"{outcome} {escape(list_id)}")
@@ -141,5 +143,5 @@ def _given(value: T | None) -> T | Kept:
     return KEPT if value is None else value
 
 
-def _template(value: str | None) -> str | Kept | None:
+def _or_none(value: str | None) -> str | Kept | None:
     return KEPT if value is None else value or None

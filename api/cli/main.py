@@ -28,10 +28,12 @@ from api.cli.privacy import delete, export, suppressed
 from api.cli.recompute import recompute
 from api.cli.run import run
 from api.cli.segments import segments
+from api.cli.serve import serve
 from api.cli.snapshot import restore, snapshot
 from api.cli.sql import sql
 from api.cli.sql_of import sql_of
 from api.cli.tags import tags
+from api.cli.tokens import token
 from api.cli.transitions import transitions
 
 app = typer.Typer(
@@ -63,6 +65,7 @@ def populace(
 
 
 _TRY, _FILES, _WORKSPACE = "Try it", "Files in, members out", "Workspaces: data and segments that stay"
+_SERVER = "Workspaces over HTTP"
 _KEEPING = "Workspaces: safe and sound"
 
 app.command(rich_help_panel=_TRY)(demo)
@@ -89,6 +92,8 @@ app.command(rich_help_panel=_WORKSPACE)(delete)
 app.command(rich_help_panel=_WORKSPACE)(suppressed)
 app.command(rich_help_panel=_WORKSPACE)(preview)
 app.command(rich_help_panel=_WORKSPACE)(sql)
+app.command(rich_help_panel=_SERVER)(serve)
+app.add_typer(token, name="token", rich_help_panel=_SERVER)
 app.command(rich_help_panel=_KEEPING)(snapshot)
 app.command(rich_help_panel=_KEEPING)(restore)
 app.command(rich_help_panel=_KEEPING)(check)

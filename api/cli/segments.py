@@ -19,8 +19,9 @@ from engine.definition.words import describe
 from engine.definition.words.texts import counted
 from engine.storage.segments import Change
 from ingest.plan_file import is_plan_file
+from ingest.segment_methods import SegmentState
 from ingest.segments_file import read_segments
-from ingest.workspace import SegmentState, Workspace
+from ingest.workspace import Workspace
 
 segments = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help="Keep, list, show and delete segments.")
 

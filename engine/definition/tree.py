@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 from engine.definition.timeframes import EachOfTheLast, Timeframe
 from engine.definition.value_tests import Comparison, Subject, Test
@@ -258,6 +260,12 @@ class Segment:
     timezone: str
     tree: Node
     document: str = field(compare=False, repr=False)
+
+    @property
+    def wire(self) -> dict[str, Any]:
+        """The tree as the wire format has it."""
+        tree: dict[str, Any] = json.loads(self.document)["tree"]
+        return tree
 
 
 def have_days_of_contacts(segments: Iterable[Segment]) -> bool:

@@ -14,6 +14,7 @@ import orjson
 from engine.definition.fields import CONTACT_FIELDS, JSON_FIELDS
 from engine.errors import UnknownContactError
 from engine.execute.contact import segments_of
+from engine.execute.json_values import json_number, json_or_text
 from engine.execute.memberships import Memberships
 from engine.plan.zones import EARLIEST_AT, LATEST_AT, zone_named
 from engine.storage import Store
@@ -177,23 +178,7 @@ def _without_nulls(names: Sequence[str], row: Iterable[object]) -> dict[str, obj
 
 def _plain(name: str, value: Any) -> object:
     if name in {"properties", "changes"}:
-        return _json_or_text(value)
+        return json_or_text(value)
     if isinstance(value, Decimal):
-        return _number(value)
+        return json_number(value)
     return value
-
-
-def _json_or_text(text: str) -> object:
-    """A stored JSON text as a value; text that is none as it is."""
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return text
-
-
-def _number(value: Decimal) -> object:
-    """An exact number: as a number where JSON readers keep all its digits, else as text."""
-    nearest = float(value)
-    if Decimal(repr(nearest)) == value:
-        return int(nearest) if nearest.is_integer() and abs(nearest) < 2**53 else nearest
-    return f"{value.normalize():f}"

@@ -30,6 +30,17 @@ def email_batches_of(cursor: duckdb.DuckDBPyConnection, members: ContactSet) -> 
             yield pa.record_batch([batch.column(0).cast(pa.string())], schema=EMAIL_SCHEMA)
 
 
+def emails_from(store: Store, members: ContactSet, *, limit: int, offset: int) -> tuple[str, ...]:
+    """So many of the e-mails of some contacts, in order, after so many others."""
+    with store_errors(store.path), store.cursor() as cursor:
+        cursor.register("members", pa.table({"contact_id": members.ids()}))
+        query = """
+            SELECT email FROM contacts SEMI JOIN members USING (contact_id) WHERE email IS NOT NULL
+            ORDER BY email LIMIT $1 OFFSET $2
+        """
+        return tuple(email for (email,) in cursor.execute(query, [limit, offset]).fetchall())
+
+
 def some_emails(cursor: duckdb.DuckDBPyConnection, members: ContactSet, most: int) -> tuple[str, ...]:
     """Some of the e-mails, sorted: those of contacts spread evenly over all members, the same ones every time."""
     contact_ids = members.ids()

@@ -50,6 +50,10 @@ class GroupCommit(Generic[Write, Outcome]):
         self._enough = 0
         self._is_closing = False
         self._thread: threading.Thread | None = None
+        self.group_count = 0
+        """How many groups were committed since the start, or failed as one."""
+        self.write_count = 0
+        """How many writes they were."""
 
     def submit(self, writes: Sequence[Write], *, alone: bool = False) -> Sequence[Outcome | PopulaceError]:
         """Have writes committed, and wait for it. Rows: one outcome per write, in order; an error for one that failed.
@@ -135,6 +139,8 @@ class GroupCommit(Generic[Write, Outcome]):
 
     def _answer(self, requests: Sequence[_Request[Write, Outcome]]) -> None:
         writes = [write for request in requests for write in request.writes]
+        self.group_count += 1
+        self.write_count += len(writes)
         outcomes = self._outcomes(writes)
         first = 0
         for request in requests:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from engine.definition.vocabulary import SUBSCRIPTION_STATUSES
 from engine.storage.store import Store
@@ -13,7 +14,7 @@ from engine.storage.store import Store
 
 @dataclass(frozen=True, slots=True)
 class ListState:
-    """A list that was not deleted; `counts` has how many subscriptions there are of each status."""
+    """A list that was not deleted; `counts` has how many subscriptions there are of each status. Instants are UTC."""
 
     id: str
     name: str
@@ -22,6 +23,9 @@ class ListState:
     welcome_template_id: str | None
     unsubscribe_template_id: str | None
     confirmation_template_id: str | None
+    description: str | None
+    created_at: datetime | None
+    updated_at: datetime | None
     counts: Mapping[str, int]
 
 
@@ -43,17 +47,21 @@ def stored_lists(store: Store) -> list[ListState]:
     rows = store.rows(
         f"""
         SELECT l.id, l.name, coalesce(l.is_public, false), coalesce(l.is_double_optin, false),
-            l.welcome_template_id, l.unsubscribe_template_id, l.confirmation_template_id,
+            l.welcome_template_id, l.unsubscribe_template_id, l.confirmation_template_id, l.description,
+            l.created_at, l.updated_at,
             {", ".join(f"count(*) FILTER (s.status = '{status}')" for status in SUBSCRIPTION_STATUSES)}
         FROM lists AS l LEFT JOIN subscriptions AS s ON s.list_id = l.id
         WHERE l.deleted_at IS NULL GROUP BY ALL ORDER BY l.id
         """
     )
     names = ListState.__slots__[:-1]
-    return [
-        ListState(**dict(zip(names, row, strict=False)), counts=dict(zip(SUBSCRIPTION_STATUSES, row[7:], strict=True)))
-        for row in rows
-    ]
+    states = []
+    for row in rows:
+        stored = row[: len(names)]
+        values: list[Any] = [item.replace(tzinfo=UTC) if isinstance(item, datetime) else item for item in stored]
+        counts = dict(zip(SUBSCRIPTION_STATUSES, row[len(names) :], strict=True))
+        states.append(ListState(**dict(zip(names, values, strict=True)), counts=counts))
+    return states
 
 
 def stored_mails(store: Store, *, after: int, limit: int) -> list[StoredMail]:

@@ -66,7 +66,10 @@ _LISTS = _Table(
     "lists",
     ("id",),
     ("name", "is_public", "is_double_optin", "deleted_at"),
-    kept=("welcome_template_id", "unsubscribe_template_id", "confirmation_template_id"),
+    kept=(
+        *("welcome_template_id", "unsubscribe_template_id", "confirmation_template_id"),
+        *("description", "created_at", "updated_at"),
+    ),
     partial=True,
 )
 _SUBSCRIPTIONS = _Table(
@@ -137,6 +140,8 @@ def merge(
                 cursor, table, rows, columns.get(table.name, ()), json_fields, ingested_at
             )
         merged["timeline"] = _plus(merged["timeline"], _add_events_without_id(cursor, source, ingested_at))
+        query = "UPDATE lists SET created_at = coalesce(created_at, $1), updated_at = $1 WHERE sequence > $2"
+        cursor.execute(query, [stored_instant(ingested_at), last_sequence])
         touch_counted_twice(cursor)
         merged["timeline"] = _plus(merged["timeline"], MergedRows(changed=drop_events_counted_twice(cursor)))
         insert_identities(cursor, ingested_at)

@@ -39,11 +39,12 @@ class AppliedSegment:
 
 @dataclass(frozen=True, slots=True)
 class StoredSegment:
-    """The latest version of a segment. `applied_at` is UTC."""
+    """The latest version of a segment; `created_at` is when the first one was applied. Instants are UTC."""
 
     segment: Segment
     version: int
     applied_at: datetime
+    created_at: datetime
 
 
 def stored_segments(store: Store) -> dict[str, StoredSegment]:
@@ -194,7 +195,7 @@ def segments_of(cursor: duckdb.DuckDBPyConnection) -> dict[str, StoredSegment]:
     """The latest version of every segment that was not deleted, in order of id, as a transaction sees them."""
     rows = cursor.execute(
         """
-        SELECT id, version, definition, applied_at FROM segments
+        SELECT id, version, definition, applied_at, min(applied_at) OVER (PARTITION BY id) AS created_at FROM segments
         QUALIFY row_number() OVER (PARTITION BY id ORDER BY version DESC) = 1
         ORDER BY id
         """
@@ -202,9 +203,12 @@ def segments_of(cursor: duckdb.DuckDBPyConnection) -> dict[str, StoredSegment]:
     fields = _all_fields(cursor)
     return {
         segment_id: StoredSegment(
-            read_segment(json.loads(definition), fields=fields), version, applied_at.replace(tzinfo=UTC)
+            read_segment(json.loads(definition), fields=fields),
+            version,
+            applied_at.replace(tzinfo=UTC),
+            created_at.replace(tzinfo=UTC),
         )
-        for segment_id, version, definition, applied_at in rows
+        for segment_id, version, definition, applied_at, created_at in rows
         if definition is not None
     }
 

@@ -19,7 +19,7 @@ from ingest.writes.subscriptions import live_list
 from ingest.writes.write import Outcome
 
 _FLAGS = ("is_public", "is_double_optin")
-_TEMPLATES = ("welcome_template_id", "unsubscribe_template_id", "confirmation_template_id")
+_MAY_BE_NONE = ("welcome_template_id", "unsubscribe_template_id", "confirmation_template_id", "description")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +37,14 @@ class SaveList:
         """Create the list, change it, or bring a deleted one back with its subscriptions as they were."""
         old = changes.known_list(self.list_id)
         if old is None:
-            new = ListRow(self.list_id, self.list_id, False, False, None, None, None, None)
+            times = changes.now, changes.now, None
+            new = ListRow(self.list_id, self.list_id, False, False, None, None, None, None, *times)
             changes.put_list(_with_values(new, self.values))
             return Outcome.CREATED
         new = _with_values(replace(old, deleted_at=None), self.values)
         if new == old:
             return Outcome.UNCHANGED
-        changes.put_list(new)
+        changes.put_list(replace(new, updated_at=changes.now))
         if old.deleted_at is not None:
             _touch_subscribers(changes, self.list_id)
         return Outcome.UPDATED
@@ -61,7 +62,8 @@ class DeleteList:
 
     def apply(self, changes: ChangeSet) -> Outcome:
         """Mark it as deleted. Raises: UnknownListError."""
-        changes.put_list(replace(live_list(changes, self.list_id), deleted_at=changes.now))
+        known = live_list(changes, self.list_id)
+        changes.put_list(replace(known, deleted_at=changes.now, updated_at=changes.now))
         _touch_subscribers(changes, self.list_id)
         return Outcome.DELETED
 
@@ -103,7 +105,7 @@ def read_list_values(given: Mapping[str, object]) -> dict[str, object]:
         try:
             if name in _FLAGS:
                 stored[name] = values.boolean(value)
-            elif name in _TEMPLATES and value is None:
+            elif name in _MAY_BE_NONE and value is None:
                 stored[name] = None
             else:
                 stored[name] = trimmed_text(value)

@@ -17,7 +17,7 @@ from ingest.writes.field_changes import FieldChange, changed_fields, changes_tex
 from ingest.writes.matching import matched_contacts, release_identity
 from ingest.writes.merging import merge_contacts
 from ingest.writes.suppression import check_none_suppressed
-from ingest.writes.write import Outcome
+from ingest.writes.write import Outcome, Written
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,24 @@ class Upsert:
         changes.contacts.load_one(contact_id)
         check_keeps_an_identity(changes, contact_id, self.document)
         return Outcome.UPDATED if update_contact(changes, contact_id, self.document) else Outcome.UNCHANGED
+
+
+@dataclass(frozen=True, slots=True)
+class UpsertAndTell:
+    """The same, and what the contact is then: read once more it would cost more than the write."""
+
+    upsert: Upsert
+
+    def needs(self) -> Needs:
+        """What the upsert needs."""
+        return self.upsert.needs()
+
+    def apply(self, changes: ChangeSet) -> Written:
+        """Create, update, or merge and then update."""
+        outcome = self.upsert.apply(changes)
+        contact_id = changes.identities.owner(self.upsert.document.identities[0])
+        assert contact_id is not None
+        return Written(outcome, row=changes.contacts.row(contact_id))
 
 
 def create_contact(changes: ChangeSet, document: ContactDocument) -> int:

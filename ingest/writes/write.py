@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from engine.errors import PopulaceError
 from engine.storage.changes import ChangeSet
@@ -28,10 +29,14 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What came of one write; `error` says why it failed, if it did. It was made durable, or changed nothing."""
+    """What came of one write; `error` says why it failed, if it did. It was made durable, or changed nothing.
+
+    `row` is the contact as it is stored then, where the write gives it.
+    """
 
     outcome: Outcome
     error: PopulaceError | None = None
+    row: Mapping[str, Any] | None = None
 
 
 class CommittedAlone:
@@ -49,5 +54,5 @@ class Write(Protocol):
     def needs(self) -> Needs:
         """What it will read."""
 
-    def apply(self, changes: ChangeSet) -> Outcome:
+    def apply(self, changes: ChangeSet) -> Outcome | Written:
         """Make its changes. Raises: CallerError, and has changed nothing then."""

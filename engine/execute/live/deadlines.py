@@ -105,11 +105,15 @@ class Deadlines:
     @property
     def next_at(self) -> datetime:
         """The next one, or until when there is none."""
-        ahead = [microseconds(self.known_until)]
+        return self.first_at or self.known_until
+
+    @property
+    def first_at(self) -> datetime | None:
+        """The next one; None where none is known."""
+        ahead = [items[0][0] for items in (self._added, self._in_full) if items]
         if self._position < len(self._found.crosses_at):
             ahead.append(int(self._found.crosses_at[self._position]))
-        ahead += [items[0][0] for items in (self._added, self._in_full) if items]
-        return instant(min(ahead)).replace(tzinfo=UTC)
+        return instant(min(ahead)).replace(tzinfo=UTC) if ahead else None
 
     def due(self, until: datetime) -> list[Deadline]:
         """Those up to an instant, in order; they are not known any more then."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
@@ -64,6 +65,7 @@ class Live:
         self._news = threading.Condition()
         self._change_count = 0
         self._seen_change_count = -1
+        self._behind_since: float | None = None
         self._is_closing = False
         self._thread: threading.Thread | None = None
         self._segments: dict[str, StoredSegment] | None = None
@@ -98,16 +100,28 @@ class Live:
             )
 
     @property
+    def lag_seconds(self) -> float:
+        """For how long something is written that memberships do not follow yet; 0 where they do."""
+        since = self._behind_since
+        return 0.0 if since is None else time.monotonic() - since
+
+    @property
     def next_at(self) -> datetime | None:
         """The next instant at which there is something to do if nothing is written; None before the first tick."""
         deadlines = self._deadlines
         return None if deadlines is None else deadlines.next_at
 
+    @property
+    def next_change_at(self) -> datetime | None:
+        """The next instant at which time alone may move somebody; None where none is known ahead."""
+        deadlines = self._deadlines
+        return None if deadlines is None else deadlines.first_at
+
     def catch_up(self) -> None:
         """Do all that is due now. Raises: StoreError, KeyboardInterrupt; then it is due as before."""
         with self._ticking, self._store.computing(), store_errors(self._store.path):
             with self._news:
-                heard = self._change_count
+                heard, started = self._change_count, time.monotonic()
             try:
                 self._catch_up()
             except BaseException:
@@ -115,6 +129,7 @@ class Live:
                 raise
             with self._news:
                 self._seen_change_count = heard
+                self._behind_since = None if heard == self._change_count else started
                 self._news.notify_all()
 
     # --- one after the other ------------------------------------------------------------------------------------------
@@ -303,6 +318,8 @@ class Live:
     def _hear(self) -> None:
         with self._news:
             self._change_count += 1
+            if self._behind_since is None:
+                self._behind_since = time.monotonic()
             self._news.notify_all()
 
     def _run(self) -> None:

@@ -21,7 +21,7 @@ from engine.storage.custom_fields import CustomField, CustomFieldType, stored_fi
 
 @dataclass(frozen=True, slots=True)
 class ListRow:
-    """A list as the store has it. `deleted_at` is naive, in UTC."""
+    """A list as the store has it. Instants are naive, in UTC."""
 
     id: str
     name: str
@@ -30,6 +30,9 @@ class ListRow:
     welcome_template_id: str | None
     unsubscribe_template_id: str | None
     confirmation_template_id: str | None
+    description: str | None
+    created_at: datetime | None
+    updated_at: datetime | None
     deleted_at: datetime | None
 
 

@@ -13,6 +13,7 @@ from engine.storage.migrations import (
     v003_history,
     v004_transitions,
     v005_kept_memberships,
+    v006_described_lists,
 )
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -21,6 +22,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     v003_history.STATEMENTS,
     v004_transitions.STATEMENTS,
     v005_kept_memberships.STATEMENTS,
+    v006_described_lists.STATEMENTS,
 )
 """The statements of each migration; the first one makes version 1."""
 

@@ -1,0 +1,86 @@
+"""`populace serve`: workspaces over HTTP."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.markup import escape
+
+from api.cli.console import out
+from api.cli.entry import STOPS
+from api.cli.options import MemoryLimit, memory_bytes
+from api.http.tokens import Scope, Tokens
+from api.http.workspaces import Workspaces, workspace_ids
+from engine.errors import CallerError
+from ingest.workspace import Workspace
+
+FIRST_WORKSPACE = "main"
+LOOPBACK = "127.0.0.1"
+
+
+def serve(
+    root: Annotated[Path, typer.Argument(help="Folder whose folders are the workspaces.", metavar="ROOT")],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8080,
+    host: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help=f"Address to listen on; {LOOPBACK} if not given.")
+    ] = None,
+    memory_limit: MemoryLimit = None,
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], typer.Option(help="What the log has; info: every request.")
+    ] = "info",
+    body_megabytes: Annotated[int, typer.Option(min=1, help="Largest body of a request.")] = 16,
+    answer_seconds: Annotated[
+        float, typer.Option(min=0.1, help="A request that is not answered within so many seconds gets a 504.")
+    ] = 30.0,
+    token_rate: Annotated[int, typer.Option(min=1, help="Most requests per second with one token.")] = 5_000,
+) -> None:
+    """Answer requests over HTTP, and keep memberships up to date while doing so. The documentation is at /docs.
+
+    ROOT holds one folder per workspace; an empty one gets the workspace `main`. The server alone has the workspaces
+    while it runs. If there is no token yet it makes an admin token for each workspace, prints it, and listens on
+    127.0.0.1 only; more come from `populace token create`. SIGTERM or Ctrl-C stops it: requests under way are answered,
+    everything is brought into the files.
+
+    Example: populace init shops/main, then populace serve shops --port 8080
+    """
+    # Half a second that no other command needs.
+    from api.http.app import ServerSettings, create_app  # noqa: PLC0415
+    from api.http.gate import Limits  # noqa: PLC0415
+    from api.http.logs import begin_logging  # noqa: PLC0415
+    from api.http.serving import serve as serve_app  # noqa: PLC0415
+
+    settings = ServerSettings(
+        limits=Limits(body_bytes=body_megabytes * 2**20, answer_seconds=answer_seconds), token_rate=token_rate
+    )
+    begin_logging(log_level)
+    with Tokens(root) as tokens:
+        is_first = not tokens.all()
+        if is_first and host not in {None, LOOPBACK, "localhost", "::1"}:
+            raise CallerError(
+                f"{host}: a server without any token listens on {LOOPBACK} only; make one with: populace token create"
+            )
+        if not workspace_ids(root):
+            Workspace.create(root / FIRST_WORKSPACE)
+        if is_first:
+            _make_first_tokens(tokens, workspace_ids(root))
+        with Workspaces(root, memory_bytes=memory_bytes(memory_limit)) as workspaces:
+            workspaces.open_all()
+            app = create_app(workspaces, tokens, settings)
+            _let_server_have_signals()
+            serve_app(app, host=host or LOOPBACK, port=port)
+        tokens.write_last_used()
+
+
+def _make_first_tokens(tokens: Tokens, ids: list[str]) -> None:
+    """Make a token for each workspace and show it, this once."""
+    for workspace_id in ids:
+        text = tokens.create(workspace_id, [Scope.ADMIN])
+        out.print(f"admin token of workspace [bold]{escape(workspace_id)}[/], shown only now: {text}", soft_wrap=True)
+
+
+def _let_server_have_signals() -> None:
+    for stop in STOPS:
+        signal.signal(stop, signal.SIG_DFL)

@@ -1,0 +1,1 @@
+"""The server: workspaces over HTTP."""

@@ -1,0 +1,42 @@
+"""Whether a server is alive, whether it can be asked, and what it measures."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from fastapi.responses import PlainTextResponse, Response
+from pydantic import BaseModel
+
+TAG = {"name": "health", "description": "Whether the server is alive, and what it measures. No token is needed."}
+
+router = APIRouter(tags=["health"])
+
+
+class Health(BaseModel):
+    """That a server is there."""
+
+    status: str
+
+
+class Readiness(BaseModel):
+    """That a server takes requests, and for how many workspaces."""
+
+    status: str
+    workspaces: int
+
+
+@router.get("/health")
+async def read_health() -> Health:
+    """Whether the process is alive."""
+    return Health(status="ok")
+
+
+@router.get("/ready")
+async def read_readiness(request: Request) -> Readiness:
+    """Whether workspaces are open, so that requests can be answered."""
+    return Readiness(status="ready", workspaces=len(request.app.state.workspaces.ids))
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+def read_metrics(request: Request) -> Response:
+    """What Prometheus collects."""
+    return Response(request.app.state.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -1,0 +1,128 @@
+"""What requests and answers of `/api/*` have in common."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import Query
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from engine.definition.fields import CONTACT_FIELDS, FieldType
+from engine.execute.contact_records import ContactRecord, SubscriptionRecord
+
+WorkspaceId = Annotated[str, Query(description="Id of the workspace: that of the token.")]
+Email = Annotated[str, Query(description="E-mail of the contact.", examples=["ada@example.com"])]
+
+
+class Asked(BaseModel):
+    """A request: it has the workspace, and nothing that is not described."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    workspace_id: str = Field(description="Id of the workspace: that of the token.", examples=["main"])
+
+
+class Failure(BaseModel):
+    """What went wrong: where, what, and what to do."""
+
+    error: str = Field(examples=["contact.email: 'ada' is no e-mail address: it has no @"])
+
+
+class Success(BaseModel):
+    """That it was done."""
+
+    success: bool = True
+
+
+FAILURES: dict[int | str, dict[str, Any]] = {
+    status.value: {"model": Failure, "description": description}
+    for status, description in (
+        (HTTPStatus.BAD_REQUEST, "The request is not valid; the message names where."),
+        (HTTPStatus.UNAUTHORIZED, "There is no valid token."),
+        (HTTPStatus.FORBIDDEN, "The token is not for this."),
+        (HTTPStatus.NOT_FOUND, "There is no such thing, or it is of another workspace."),
+        (HTTPStatus.REQUEST_TIMEOUT, "The body took too long."),
+        (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large."),
+        (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body is not said to be JSON."),
+        (HTTPStatus.UNPROCESSABLE_ENTITY, "The request is valid, and something stands in its way."),
+        (HTTPStatus.TOO_MANY_REQUESTS, "Too many requests with this token."),
+        (HTTPStatus.INTERNAL_SERVER_ERROR, "A bug of populace; the message has its number in the log."),
+        (HTTPStatus.SERVICE_UNAVAILABLE, "Too much waits to be written; try again in a moment."),
+        (HTTPStatus.GATEWAY_TIMEOUT, "It took too long."),
+        (HTTPStatus.INSUFFICIENT_STORAGE, "The disk, or the memory, does not suffice."),
+    )
+}
+"""What every route may answer beside what it is for."""
+
+
+class ContactList(BaseModel):
+    """A contact's status on a list."""
+
+    email: str | None
+    list_id: str = Field(examples=["news"])
+    list_name: str
+    status: str = Field(description="active, pending, unsubscribed, bounced or complained.", examples=["active"])
+    created_at: datetime | None
+    updated_at: datetime | None
+
+    @classmethod
+    def of(cls, email: object, record: SubscriptionRecord) -> ContactList:
+        """The subscription of a contact."""
+        return cls(
+            email=None if email is None else str(email),
+            list_id=record.list_id,
+            list_name=record.list_name,
+            status=record.status,
+            created_at=record.created_at,
+            updated_at=record.updated_at,
+        )
+
+
+class ContactSegment(BaseModel):
+    """A segment that a contact is in."""
+
+    segment_id: str
+    name: str
+    color: str | None
+    version: int
+    computed_at: datetime | None
+
+
+_TYPES: dict[FieldType, Any] = {
+    FieldType.STRING: str | None,
+    FieldType.NUMBER: float | None,
+    FieldType.TIME: datetime | None,
+    FieldType.JSON: Any,
+}
+
+
+class _ContactBase(BaseModel):
+    """A contact: every field, custom ones of the workspace too; null where it has no value. Instants are UTC."""
+
+    model_config = ConfigDict(extra="allow")
+
+    tags: list[str] = []
+
+
+_FIELDS: dict[str, Any] = {name: (_TYPES[kind], None) for name, kind in CONTACT_FIELDS.items()}
+Contact: type[_ContactBase] = create_model("Contact", __base__=_ContactBase, __doc__=_ContactBase.__doc__, **_FIELDS)
+
+
+class ContactWithLists(Contact):  # type: ignore[misc,valid-type]  # made above
+    """A contact, with its subscriptions if they were asked for."""
+
+    contact_lists: list[ContactList] | None = None
+
+
+class FullContact(Contact):  # type: ignore[misc,valid-type]
+    """A contact with its subscriptions and the segments that it is in, as last computed."""
+
+    contact_lists: list[ContactList]
+    contact_segments: list[ContactSegment]
+
+
+def contact_values(record: ContactRecord) -> dict[str, object]:
+    """The values of a contact, as an answer has them."""
+    return {**record.fields, "tags": list(record.tags)}

@@ -1,0 +1,75 @@
+"""`/api/timeline.*`: what happened to a contact."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import Query
+from pydantic import BaseModel, Field
+
+from api.http.authentication import Reader
+from api.http.cursors import cursor_text, instant_and_text_of
+from api.http.json_route import json_router
+from api.http.rpc.shapes import FAILURES, Email, WorkspaceId
+from engine.execute.timeline_pages import TimelineEntry
+
+MOST_LISTED, LISTED = 100, 50
+
+TAG = {"name": "timeline", "description": "What happened to a contact."}
+
+router = json_router("timeline", FAILURES)
+
+
+class Entry(BaseModel):
+    """One thing that happened. `created_at` is when it did, `db_created_at` when populace was told."""
+
+    id: str
+    email: str
+    operation: str | None
+    entity_type: str | None
+    kind: str = Field(examples=["open_email"])
+    changes: Any
+    entity_id: str | None
+    entity_data: Any
+    created_at: datetime
+    db_created_at: datetime | None
+
+    @classmethod
+    def of(cls, email: str, entry: TimelineEntry) -> Entry:
+        """An entry as it is kept."""
+        return cls(
+            id=entry.id or entry.number,
+            email=email,
+            operation=entry.operation,
+            entity_type=entry.entity_type,
+            kind=entry.kind,
+            changes=entry.changes,
+            entity_id=entry.entity_id,
+            entity_data=entry.properties,
+            created_at=entry.occurred_at,
+            db_created_at=entry.ingested_at,
+        )
+
+
+class Timeline(BaseModel):
+    """A page of what happened, latest first; `next_cursor` leads on, null on the last page."""
+
+    timeline: list[Entry]
+    next_cursor: str | None
+
+
+@router.get("/timeline.list")
+def list_timeline(
+    workspace_id: WorkspaceId,
+    email: Email,
+    caller: Reader,
+    limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = LISTED,
+    cursor: str | None = None,
+) -> Timeline:
+    """What happened to a contact, latest first."""
+    workspace = caller.workspace(workspace_id)
+    page = workspace.timeline(email, before=instant_and_text_of(cursor), limit=limit)
+    place = page.next_before
+    next_cursor = None if place is None else cursor_text([place[0].isoformat(), place[1]])
+    return Timeline(timeline=[Entry.of(email, entry) for entry in page.entries], next_cursor=next_cursor)

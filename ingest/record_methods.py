@@ -1,0 +1,86 @@
+"""The methods of a workspace that give contacts and what happened to them as records, one or page by page."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+from engine.definition.vocabulary import SUBSCRIPTION_STATUSES
+from engine.errors import InvalidValueError, one_of
+from engine.execute.contact_export import known_contact_id
+from engine.execute.contact_listing import ContactFilter, ContactPage, list_contacts
+from engine.execute.contact_records import ContactRecord, contact_records
+from engine.execute.custom_event_records import CustomEventPage, CustomEventRecord, custom_event, custom_events
+from engine.execute.memberships import Membership
+from engine.execute.timeline_pages import Place, TimelinePage, timeline_page
+from engine.storage import Store
+from ingest.writes.contact_address import Contact, read_address
+
+MOST_ON_A_PAGE = 1_000
+
+
+class RecordMethods(ABC):
+    """Mixed into a workspace, which has its store and its memberships.
+
+    A contact is named by its e-mail, or by an object with `kind` and `value`. Pages have `limit` items at most, up to
+    1,000.
+    """
+
+    _store: Store
+
+    @abstractmethod
+    def _read_memberships(self) -> Mapping[str, Membership]:
+        """The stored memberships."""
+
+    def record(self, contact: Contact) -> ContactRecord:
+        """A contact with all its fields, tags, subscriptions and segments. Raises: UnknownContactError."""
+        memberships = self._read_memberships()
+        with self._store.reading() as cursor:
+            contact_id = known_contact_id(cursor, read_address(contact))
+            (record,) = contact_records(cursor, [contact_id], memberships)
+        return record
+
+    def records(
+        self, wanted: ContactFilter | None = None, *, before: int | None = None, limit: int = 100
+    ) -> ContactPage:
+        """Contacts, newest first; `before` is what the page before gave as `next_before`.
+
+        Raises: InvalidValueError, UnknownListError, UnknownSegmentError.
+        """
+        found = wanted or ContactFilter()
+        if found.list_status is not None and found.list_status not in SUBSCRIPTION_STATUSES:
+            problem = f"is no status of a subscription: it can be {one_of(SUBSCRIPTION_STATUSES)}"
+            raise InvalidValueError("list_status", found.list_status, problem)
+        limit = _checked_limit(limit)
+        return list_contacts(self._store, found, self._read_memberships(), before=before, limit=limit)
+
+    def contact_count(self) -> int:
+        """How many contacts there are."""
+        return self._store.row_count("contacts")
+
+    def timeline(self, contact: Contact, *, before: Place | None = None, limit: int = 100) -> TimelinePage:
+        """What happened to a contact, latest first; `before` is what the page before gave as `next_before`.
+
+        Raises: UnknownContactError.
+        """
+        return timeline_page(self._store, read_address(contact), before=before, limit=_checked_limit(limit))
+
+    def custom_event(self, event_name: str, external_id: str) -> CustomEventRecord:
+        """A custom event as its latest version says. Raises: UnknownCustomEventError."""
+        return custom_event(self._store, event_name, external_id)
+
+    def custom_events(
+        self, *, contact: Contact | None = None, event_name: str | None = None, limit: int = 100, offset: int = 0
+    ) -> CustomEventPage:
+        """The custom events of a contact, of a name, or both; latest first. Raises: UnknownContactError."""
+        if offset < 0:
+            raise InvalidValueError("offset", offset, "must not be negative")
+        identity = None if contact is None else read_address(contact)
+        limit = _checked_limit(limit)
+        return custom_events(self._store, identity=identity, event_name=event_name, limit=limit, offset=offset)
+
+
+def _checked_limit(limit: int) -> int:
+    if not 1 <= limit <= MOST_ON_A_PAGE:
+        raise InvalidValueError("limit", limit, f"must lie between 1 and {MOST_ON_A_PAGE:,}")
+    return limit

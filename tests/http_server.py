@@ -1,0 +1,95 @@
+"""A real server process for tests, on a free port of the loopback; it ends with the tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, Queue
+
+import httpx
+
+import populace
+from api.http.tokens import Tokens
+from ingest.workspace import Workspace
+from tests.without_pandas import COMMAND
+
+ROOT = Path(__file__).parents[1]
+START_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that runs. `log` has what it wrote to standard error so far, line by line."""
+
+    root: Path
+    url: str
+    process: subprocess.Popen[bytes]
+    log: list[str]
+
+    def client(self, workspace_id: str, *scopes: str) -> httpx.Client:
+        """A client with a new token for a workspace."""
+        with Tokens(self.root) as tokens:
+            token = tokens.create(workspace_id, scopes or ("admin",))
+        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}, timeout=60)
+
+    def make_workspace(self, workspace_id: str, *, timezone: str = "UTC") -> None:
+        """One more workspace for the server, which does not know of it yet."""
+        Workspace.create(self.root / workspace_id, timezone=timezone)
+
+
+@contextmanager
+def running_server(root: Path, *options: str, has_tokens: bool = True) -> Iterator[Server]:
+    """A server over a folder while the context lasts; it must stop by itself when it is told to."""
+    if has_tokens:
+        root.mkdir(exist_ok=True)
+        if not (root / "main").exists():
+            populace.init(root / "main").close()
+        with Tokens(root) as tokens:
+            tokens.create("main", ["read"])
+    command = [sys.executable, "-c", COMMAND, "serve", str(root), "--port", "0", *options]
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
+        lines: Queue[str] = Queue()
+        log: list[str] = []
+        reading = threading.Thread(target=_read, args=(process, lines, log), daemon=True)
+        reading.start()
+        try:
+            yield Server(root, _address(lines, process), process, log)
+        finally:
+            if process.poll() is None:
+                process.terminate()
+            sys.stderr.writelines(line for line in log if '"level":"error"' in line)  # shown where a test has failed
+            try:
+                process.wait(timeout=60)
+            finally:
+                process.kill()
+            reading.join(timeout=10)
+
+
+def _read(process: subprocess.Popen[bytes], lines: Queue[str], log: list[str]) -> None:
+    assert process.stderr is not None
+    for line in process.stderr:
+        log.append(line.decode())
+        lines.put(log[-1])
+
+
+def _address(lines: Queue[str], process: subprocess.Popen[bytes]) -> str:
+    said = []
+    while True:
+        try:
+            said.append(lines.get(timeout=START_SECONDS))
+        except Empty:
+            raise AssertionError(f"the server did not start: {process.poll()}, {said}") from None
+        try:
+            event = str(json.loads(said[-1])["event"])
+        except ValueError:
+            continue
+        if event.startswith("Uvicorn running on "):
+            return event.split()[3]
