@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from engine.definition.vocabulary import SUBSCRIPTION_STATUSES
 from engine.errors import InvalidValueError, one_of
+from engine.execute.contact import segments_of
 from engine.execute.contact_export import known_contact_id
 from engine.execute.contact_listing import ContactFilter, ContactPage, list_contacts
 from engine.execute.contact_records import ContactRecord, contact_records
@@ -14,6 +15,8 @@ from engine.execute.custom_event_records import CustomEventPage, CustomEventReco
 from engine.execute.memberships import Membership
 from engine.execute.timeline_pages import Place, TimelinePage, timeline_page
 from engine.storage import Store
+from engine.storage.contact_lookup import contacts_of_identities
+from engine.storage.segments import found_segment, stored_segments
 from ingest.writes.contact_address import Contact, read_address
 
 MOST_ON_A_PAGE = 1_000
@@ -53,6 +56,23 @@ class RecordMethods(ABC):
             raise InvalidValueError("list_status", found.list_status, problem)
         limit = _checked_limit(limit)
         return list_contacts(self._store, found, self._read_memberships(), before=before, limit=limit)
+
+    def memberships(
+        self, contacts: Sequence[Contact], segment_ids: Sequence[str] | None = None
+    ) -> list[tuple[str, ...] | None]:
+        """The segments that each of some contacts is in, as last computed, of these or of all; None for who is nobody.
+
+        Rows: one per contact, in order; ids sorted. Raises: UnknownSegmentError, CallerError for a contact that is not
+        named rightly.
+        """
+        identities = [read_address(contact, path=f"contacts[{number}]") for number, contact in enumerate(contacts)]
+        known = contacts_of_identities(self._store, set(identities))
+        memberships = self._read_memberships()
+        for segment_id in segment_ids or ():
+            if segment_id not in memberships:
+                found_segment(stored_segments(self._store), segment_id)
+        wanted = memberships if segment_ids is None else {n: memberships[n] for n in segment_ids if n in memberships}
+        return [segments_of(known[name], wanted) if name in known else None for name in identities]
 
     def contact_count(self) -> int:
         """How many contacts there are."""

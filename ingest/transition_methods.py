@@ -12,6 +12,7 @@ from engine.execute.members import EMAIL_SCHEMA, email_batches
 from engine.execute.transitions import (
     TRANSITION_SCHEMA,
     SizeChange,
+    last_sequence,
     members_recorded,
     size_changes,
     transition_batches,
@@ -37,14 +38,27 @@ class TransitionMethods:
         return frame_of(pa.Table.from_batches(batches, schema=TRANSITION_SCHEMA))
 
     def transition_batches(
-        self, *, after: int = 0, segment_ids: Sequence[str] | None = None
+        self, *, after: int = 0, segment_ids: Sequence[str] | None = None, limit: int | None = None
     ) -> Iterator[pa.RecordBatch]:
-        """The same in batches, all of one state of the workspace. Raises: CallerError, UnknownSegmentError."""
+        """The same in batches, so many at most, all of one state of the workspace.
+
+        Raises: CallerError, UnknownSegmentError.
+        """
         if after < 0:
             raise CallerError(f"after: must be 0 or the sequence of a transition, got {after}")
         for segment_id in segment_ids or ():
             check_was_applied(self._store, segment_id)
-        return transition_batches(self._store, after=after, segment_ids=segment_ids)
+        return transition_batches(self._store, after=after, segment_ids=segment_ids, limit=limit)
+
+    @property
+    def transition_epoch(self) -> int:
+        """A number that is another one whenever there may be new transitions: cheap to look at."""
+        return self._store.membership_change_count
+
+    def last_transition(self) -> int:
+        """The sequence number of the last transition; 0 where there is none."""
+        with self._store.cursor() as cursor:
+            return last_sequence(cursor)
 
     def size_history(self, segment_id: str) -> list[SizeChange]:
         """How the size of a segment developed: an item for each time and cause that changed its members.

@@ -12,7 +12,8 @@ from typing import Self, TypeVar
 
 from engine.errors import CallerError
 from engine.execute import OnStep
-from engine.execute.contact import ContactCard, contact_card, find_contact, segments_of
+from engine.execute.contact import ContactCard, contact_card, segments_of
+from engine.execute.contact_export import known_contact_id
 from engine.execute.contact_records import shown_fields
 from engine.execute.explain import Explanation, explain_contact
 from engine.execute.live import Live
@@ -39,6 +40,7 @@ from ingest.segment_methods import SegmentMethods
 from ingest.tags import Tags
 from ingest.transition_methods import TransitionMethods
 from ingest.writer import Clock, Writer, utc_now
+from ingest.writes.contact_address import Contact, read_address
 from ingest.writes.contact_document import read_contact
 from ingest.writes.upsert import Upsert, UpsertAndTell
 from ingest.writes.write import Outcome, Write, Written
@@ -210,18 +212,19 @@ class Workspace(
         """A contact's profile, lists, segments and last events. Raises: UnknownContactError."""
         return contact_card(self._store, contact_email(email), self._read_memberships(), event_count=event_count)
 
-    def segments_of(self, email: str) -> tuple[str, ...]:
+    def segments_of(self, contact: Contact) -> tuple[str, ...]:
         """The ids of the segments that a contact is in, as last computed, sorted. Raises: UnknownContactError."""
-        contact_id = find_contact(self._store, contact_email(email))
-        return segments_of(contact_id, self._read_memberships())
+        memberships = self._read_memberships()
+        with self._store.cursor() as cursor:
+            return segments_of(known_contact_id(cursor, read_address(contact)), memberships)
 
-    def explain(self, segment_id: str, email: str, *, as_of: Instant = None) -> Explanation:
+    def explain(self, segment_id: str, contact: Contact, *, as_of: Instant = None) -> Explanation:
         """Why a contact is in a segment at an instant, or not, and when that changes if nothing else happens.
 
         It has the truth at every node of the definition, and what decided it. Nothing but this contact is read.
         Raises: UnknownSegmentError, UnknownContactError, NotYetContactError, CallerError.
         """
-        return explain_contact(self._store, segment_id, contact_email(email), as_of=as_instant(as_of))
+        return explain_contact(self._store, segment_id, read_address(contact), as_of=as_instant(as_of))
 
     def figures(self) -> Figures:
         """What the workspace did since it was opened, and what waits."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -58,6 +59,42 @@ SCOPES_OF_ROUTES = {
 }
 """The least that each route of `/api/*` needs."""
 
+SCOPES_OF_RESOURCES = {
+    "POST /contacts": "write",
+    "GET /contacts": "read",
+    "GET /contacts/{key}": "read",
+    "PATCH /contacts/{key}": "write",
+    "DELETE /contacts/{key}": "admin",
+    "GET /contacts/{key}/timeline": "read",
+    "GET /contacts/{key}/segments": "read",
+    "GET /contacts/{key}/export": "read",
+    "POST /events": "write",
+    "GET /tags": "read",
+    "PUT /tags/{name}": "write",
+    "DELETE /tags/{name}": "admin",
+    "GET /fields": "read",
+    "PUT /fields/{key}": "write",
+    "DELETE /fields/{key}": "admin",
+    "GET /lists": "read",
+    "GET /lists/{list_id}": "read",
+    "PUT /lists/{list_id}": "write",
+    "DELETE /lists/{list_id}": "admin",
+    "GET /segments": "read",
+    "GET /segments/{segment_id}": "read",
+    "PUT /segments/{segment_id}": "write",
+    "DELETE /segments/{segment_id}": "admin",
+    "POST /segments/preview": "read",
+    "POST /segments/plan": "read",
+    "GET /segments/{segment_id}/explain/{key}": "read",
+    "GET /segments/{segment_id}/members": "read",
+    "GET /segments/{segment_id}/members/{key}": "read",
+    "POST /memberships": "read",
+    "GET /transitions": "read",
+    "GET /transitions/stream": "read",
+    "POST /sql": "sql",
+}
+"""The least that each route of `/v1/*` needs: the workspace is always that of the token."""
+
 GRANTED = {"read": {"read"}, "write": {"read", "write"}, "sql": {"sql"}, "admin": {"read", "write", "sql", "admin"}}
 LEAF = {
     "kind": "leaf",
@@ -105,7 +142,11 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
 
 
 def test_the_table_has_every_route(document: dict[str, Any]) -> None:
-    assert {path for _, path, _ in operations(document)} == {f"/api/{name}" for name in SCOPES_OF_ROUTES} | OPEN
+    found = {(method, path) for method, path, _ in operations(document)}
+    assert {path for _, path in found if not path.startswith("/v1/")} == {
+        f"/api/{name}" for name in SCOPES_OF_ROUTES
+    } | OPEN
+    assert {f"{method} {path[3:]}" for method, path in found if path.startswith("/v1/")} == {*SCOPES_OF_RESOURCES}
 
 
 def asked(client: httpx.Client, document: dict[str, Any], method: str, path: str, workspace_id: str) -> httpx.Response:
@@ -129,7 +170,7 @@ def test_a_token_is_good_for_its_scope_and_its_workspace_alone(
     server: Server, document: dict[str, Any], scope: str
 ) -> None:
     for method, path, _ in operations(document):
-        if path in OPEN:
+        if path in OPEN or path.startswith("/v1/"):
             continue
         least = SCOPES_OF_ROUTES[path.removeprefix("/api/")]
         with server.client("main", scope) as client:
@@ -144,6 +185,20 @@ def test_a_token_is_good_for_its_scope_and_its_workspace_alone(
             for answer in (own, foreign, missing):
                 assert answer.status_code == 403, (path, answer.text)
                 assert answer.json() == {"error": f"this token is not for that: it needs the scope {least}"}
+
+
+@pytest.mark.parametrize("scope", [*GRANTED])
+def test_a_token_of_one_scope_does_nothing_else_with_resources(
+    server: Server, document: dict[str, Any], scope: str
+) -> None:
+    with server.client("main", scope) as client:
+        for method, path, _ in operations(document):
+            least = SCOPES_OF_RESOURCES.get(f"{method} {path[3:]}")
+            if least is None or least in GRANTED[scope]:
+                continue
+            answer = client.request(method, re.sub(r"\{\w+\}", "known", path), json={"anything": 1})
+            assert (answer.status_code, answer.headers["content-type"]) == (403, "application/problem+json"), path
+            assert answer.json()["detail"] == f"this token is not for that: it needs the scope {least}"
 
 
 def test_nothing_is_told_to_who_has_no_token(server: Server, document: dict[str, Any]) -> None:
@@ -165,7 +220,8 @@ def test_nothing_is_told_to_who_has_no_token(server: Server, document: dict[str,
             if path in OPEN:
                 continue
             answers = {client.request(method, path, headers=each).content for each in headers}
-            assert answers == {b'{"error":"a valid token is needed: Authorization: Bearer TOKEN"}'}, path
+            (only,) = [json.loads(answer) for answer in answers]
+            assert only.get("error", only.get("detail")) == "a valid token is needed: Authorization: Bearer TOKEN", path
         answer = client.get("/api/contacts.count", headers=headers[1])
         assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
 

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from api.cli.console import out, print_json, print_table
 from api.cli.options import AsJson, WorkspaceFolder
-from api.cli.reports import shown_instant
+from api.documents.instants import shown_instant
 from engine.execute.contact import ContactCard
 from ingest.workspace import Workspace
 

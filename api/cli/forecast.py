@@ -15,7 +15,8 @@ from rich.table import Table
 from api.cli.console import out, print_json, print_table
 from api.cli.options import AsJson, AsOf, Quiet, WorkspaceFolder, as_of_instant
 from api.cli.progress import progress_bar
-from api.cli.reports import exactness, share_of, shown_exactness, shown_instant
+from api.cli.reports import share_of
+from api.documents.instants import exactness, shown_exactness, shown_instant
 from engine.errors import OutputError
 from engine.execute.export import MEMBER_FORMATS, format_of, writer_of
 from engine.execute.forecast import FORECAST_SCHEMA, MOST_DAYS, Forecast, forecast_batch

@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from api.cli.console import err, out
 from api.cli.options import WorkspaceFolder, as_of_instant
-from api.cli.reports import exactness, shown_instant
+from api.documents.instants import exactness, shown_instant
 from engine.execute.export import MEMBER_FORMATS, format_of, writer_of
 from engine.execute.members import EMAIL_SCHEMA
 from engine.storage.whole_file import replaced_file

@@ -12,7 +12,8 @@ from rich.table import Table
 from api.cli.console import EXIT_OUR_FAULT, err, out, print_json, print_table
 from api.cli.options import AsJson, AsOf, Quiet, WorkspaceFolder, as_of_instant
 from api.cli.progress import RunProgress
-from api.cli.reports import exactness, share_of, shown_exactness, shown_instant
+from api.cli.reports import share_of
+from api.documents.instants import exactness, shown_exactness, shown_instant
 from ingest.segment_methods import Preview
 from ingest.segments_file import read_segments
 from ingest.workspace import Workspace

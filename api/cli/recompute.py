@@ -20,7 +20,8 @@ from api.cli.options import (
     memory_bytes,
 )
 from api.cli.progress import RunProgress
-from api.cli.reports import exactness, share_of, shown_exactness, shown_instant
+from api.cli.reports import share_of
+from api.documents.instants import exactness, shown_exactness, shown_instant
 from engine.definition.words.texts import counted
 from engine.execute.recompute import Recompute
 from ingest.workspace import Workspace

@@ -24,7 +24,8 @@ from api.cli.options import (
     zone_name,
 )
 from api.cli.progress import RunProgress
-from api.cli.reports import report_lines, row_counts, shown_instant
+from api.cli.reports import report_lines, row_counts
+from api.documents.instants import shown_instant
 from engine.compile import Step, memberships_in_words
 from engine.definition.words.texts import counted
 from engine.errors import OutputError

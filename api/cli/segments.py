@@ -12,8 +12,8 @@ from rich.table import Table
 
 from api.cli.console import finish_undisturbed, out, print_json, print_table
 from api.cli.options import AsJson, WorkspaceFolder
-from api.cli.reports import shown_instant
 from api.cli.segments_plan import apply_plan_file, plan
+from api.documents.instants import shown_instant
 from engine.definition.lint import lint as lint_tree
 from engine.definition.words import describe
 from engine.definition.words.texts import counted

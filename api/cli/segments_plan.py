@@ -13,7 +13,8 @@ from rich.markup import escape
 from api.cli.console import EXIT_OUR_FAULT, err, finish_undisturbed, out, print_json
 from api.cli.options import AsJson, AsOf, Quiet, WorkspaceFolder, as_of_instant
 from api.cli.progress import RunProgress
-from api.cli.reports import shown_instant
+from api.documents.instants import shown_instant
+from api.documents.plan import plan_as_json
 from engine.definition.words.texts import counted
 from engine.execute.planned import AppliedPlan, PlannedSegment, SegmentsPlan
 from engine.storage.whole_file import replaced_file
@@ -102,31 +103,6 @@ def _since(item: PlannedSegment) -> str:
     if item.members_as_of is None:
         return "  [dim](never computed)[/]"
     return f"  [dim](since {shown_instant(item.members_as_of)})[/]"
-
-
-def plan_as_json(found: SegmentsPlan) -> dict[str, object]:
-    """The same for programs."""
-    return {
-        "as_of": shown_instant(found.as_of),
-        "segments": [
-            {
-                "id": item.segment_id,
-                "change": item.change,
-                "size": item.size,
-                "size_after": item.size_after,
-                "entered": item.entered.size,
-                "left": item.left.size,
-                "members_as_of": None if item.members_as_of is None else shown_instant(item.members_as_of),
-                "sample": [
-                    {"email": move.email, "change": "entered" if move.enters else "left", "reason": move.reason}
-                    for move in item.sample
-                ],
-                "failure": item.failure,
-            }
-            for item in found.segments
-        ],
-        "unchanged": found.unchanged,
-    }
 
 
 def _applied_as_json(done: AppliedPlan) -> dict[str, object]:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from api.cli.console import finish_undisturbed, out, print_json, print_table
 from api.cli.options import AsJson, WorkspaceFolder
-from api.cli.reports import shown_instant
+from api.documents.instants import shown_instant
 from ingest.workspace import Workspace
 from ingest.writes.kept import KEPT
 from ingest.writes.write import Outcome

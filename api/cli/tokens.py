@@ -12,7 +12,7 @@ from rich.table import Table
 
 from api.cli.console import finish_undisturbed, out, print_json, print_table
 from api.cli.options import AsJson
-from api.cli.reports import shown_instant
+from api.documents.instants import shown_instant
 from api.http.tokens import Scope, Token, Tokens
 from api.http.workspaces import workspace_ids
 from engine.errors import StoreError, did_you_mean

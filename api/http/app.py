@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from importlib.metadata import version
+from typing import Any
 
 from anyio import to_thread
 from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
 
-from api.http import errors, health, rpc
+from api.http import errors, health, rest, rpc
 from api.http.gate import Gate, Limits
 from api.http.metrics import Metrics
 from api.http.rates import Rate, Rates
+from api.http.rest.shapes import PROBLEM_TYPE
 from api.http.tokens import Tokens
 from api.http.workspaces import Workspaces
 
@@ -49,13 +53,29 @@ def create_app(workspaces: Workspaces, tokens: Tokens, settings: ServerSettings 
         version=version("populace"),
         description=DESCRIPTION,
         lifespan=lifespan,
-        openapi_tags=[*rpc.TAGS, health.TAG],
+        openapi_tags=[*rest.TAGS, *rpc.TAGS, health.TAG],
     )
     metrics = Metrics(workspaces)
     app.state.workspaces, app.state.tokens, app.state.metrics = workspaces, tokens, metrics
     app.state.rates = Rates(of_tokens=Rate(wanted.token_rate))
     errors.install(app)
-    app.add_middleware(Gate, limits=wanted.limits, metrics=metrics)
-    for router in (rpc.router, health.router):
+    app.add_middleware(Gate, limits=wanted.limits, metrics=metrics, patient=rest.PATIENT)
+    for router in (rest.router, rpc.router, health.router):
         app.include_router(router)
+    app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # as FastAPI's documentation has it
     return app
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document, with the media type that problems of `/v1/*` really have."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
+        )
+        for path, operations in document["paths"].items():
+            for operation in operations.values() if path.startswith("/v1/") else ():
+                for status, response in operation["responses"].items():
+                    if int(status) >= HTTPStatus.BAD_REQUEST:
+                        response["content"] = {PROBLEM_TYPE: response["content"]["application/json"]}
+        app.openapi_schema = document
+    return app.openapi_schema

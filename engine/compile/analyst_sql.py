@@ -156,8 +156,9 @@ class _Check:
     def _check_parameter(self, node: Node) -> None:
         name = node.get("identifier")
         if name not in self.parameters:
-            known = one_of([f"${known}" for known in sorted(self.parameters)])
-            raise QueryRefusedError(f"the parameter {shown(name)} has no value here; it can be {known}")
+            known = [f"${known}" for known in sorted(self.parameters)]
+            hint = f"it can be {one_of(known)}" if known else "none was given any"
+            raise QueryRefusedError(f"the parameter {shown(name)} has no value here; {hint}")
 
     def _check_table(self, node: Node, scope: Scope) -> None:
         if node.get("at_clause"):

@@ -10,6 +10,7 @@ from engine.definition.fields import CONTACT_FIELDS
 from engine.errors import UnknownContactError
 from engine.execute.memberships import Memberships
 from engine.storage import Store
+from engine.storage.contact_lookup import contact_of_identity
 from engine.storage.custom_fields import fields_in_use, stored_fields
 
 
@@ -51,12 +52,11 @@ class ContactCard:
     events: tuple[TimelineEvent, ...]
 
 
-def find_contact(store: Store, email: str) -> int:
-    """The contact id of an e-mail (normalised). Raises: UnknownContactError."""
-    rows = store.rows("SELECT contact_id FROM identities WHERE identity = $1", [f"email:{email}"])
-    if not rows:
+def _find_contact(store: Store, email: str) -> int:
+    contact_id = contact_of_identity(store, f"email:{email}")
+    if contact_id is None:
         raise UnknownContactError(email)
-    return int(rows[0][0])
+    return contact_id
 
 
 def segments_of(contact_id: int, memberships: Memberships) -> tuple[str, ...]:
@@ -66,7 +66,7 @@ def segments_of(contact_id: int, memberships: Memberships) -> tuple[str, ...]:
 
 def contact_card(store: Store, email: str, memberships: Memberships, *, event_count: int) -> ContactCard:
     """All that is known of a contact, with so many of the last events. Raises: UnknownContactError."""
-    contact_id = find_contact(store, email)
+    contact_id = _find_contact(store, email)
     with store.cursor() as cursor:
         custom_fields = fields_in_use(stored_fields(cursor))
     names = (*CONTACT_FIELDS, *custom_fields, "tags")

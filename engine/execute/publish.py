@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -29,14 +30,38 @@ _publishing = threading.Lock()
 _KEPT = ("contacts", "timeline", "custom_events", "lists", "subscriptions")
 
 
-def published_file(store: Store) -> Path:
+def published_file(store: Store, *, max_age_seconds: float = 0.0) -> Path:
     """The file that SQL reads, of the store as it is now; made anew if the store has changed since the last one.
 
-    It lies beside the store. Raises: StoreError when the disk does not suffice.
+    One that shows what was at most so many seconds ago will do, too. It lies beside the store. Raises: StoreError when
+    the disk does not suffice.
     """
+    recent = _recent(store, max_age_seconds)
+    if recent is not None:
+        return recent
     with _publishing:
         path = _path(store)
-        return path if path.exists() else _publish(store, store.held_still)
+        return _recent(store, max_age_seconds) or (path if path.exists() else _publish(store, store.held_still))
+
+
+def shown_at(store: Store, published: Path) -> datetime:
+    """The instant (UTC) of which a published file shows the store: now, if nothing has changed since."""
+    if published == _path(store):
+        return datetime.now(UTC)
+    return datetime.fromtimestamp(published.stat().st_mtime, UTC)
+
+
+def _recent(store: Store, max_age_seconds: float) -> Path | None:
+    """The latest published file that is no older."""
+    if not max_age_seconds:
+        return None
+    since = datetime.now(UTC).timestamp() - max_age_seconds
+    found = []
+    for path in store.path.parent.glob(f"{PUBLISHED}-*.duckdb"):
+        with suppress(FileNotFoundError):  # it was replaced by a later one
+            found.append((path.stat().st_mtime, path))
+    latest_at, latest = max(found, default=(0.0, None))
+    return latest if latest_at >= since else None
 
 
 def published_in_transaction(store: Store) -> Path:
@@ -84,7 +109,7 @@ def _publish(store: Store, held_still: Callable[[], AbstractContextManager[tuple
     with store_errors(store.path), scratch_folder(f".{PUBLISHED}-", beside=store.path.parent) as folder:
         unready = folder / "partial.duckdb"
         with held_still() as files:
-            path = _path(store)
+            path, seen_at = _path(store), datetime.now(UTC).timestamp()
             memberships, segments = stored_memberships(store), stored_segments(store)
             for file in files:
                 _copy(file, unready.with_name(unready.name + file.name.removeprefix(store.path.name)))
@@ -94,6 +119,7 @@ def _publish(store: Store, held_still: Callable[[], AbstractContextManager[tuple
             connection.execute("CHECKPOINT")
         finally:
             connection.close()
+        os.utime(unready, (seen_at, seen_at))  # see `shown_at`
         unready.rename(path)
     # A transaction may have published a later one in the meantime, and be about to read it.
     kept = {path, _path(store)}

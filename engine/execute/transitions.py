@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -193,9 +194,9 @@ def size_changes(store: Store, segment_id: str) -> list[SizeChange]:
 
 
 def transition_batches(
-    store: Store, *, after: int = 0, segment_ids: Sequence[str] | None = None
+    store: Store, *, after: int = 0, segment_ids: Sequence[str] | None = None, limit: int | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """The transitions with a sequence number above `after`, in order. Schema: TRANSITION_SCHEMA.
+    """The transitions with a sequence number above `after`, in order, so many at most. Schema: TRANSITION_SCHEMA.
 
     They are those of one state of the store, whatever is written meanwhile. Of some segments alone, numbers have gaps.
     """
@@ -209,13 +210,17 @@ def transition_batches(
             """,
             [after, None if segment_ids is None else list(segment_ids)],
         ).fetchall()
+        left_over = sys.maxsize if limit is None else limit
         for first, segment_id, version, as_of, recorded_at, cause in rows:
+            if not left_over:
+                break
             query = "SELECT left_members, entered_members FROM transitions WHERE first_sequence = $1"
             ((left, entered),) = cursor.execute(query, [first]).fetchall()
             left_ids, entered_ids = ContactSet.unpacked(left).ids(), ContactSet.unpacked(entered).ids()
             seen = max(after + 1 - first, 0)
-            contact_ids = np.concatenate([left_ids, entered_ids])[seen:]
+            contact_ids = np.concatenate([left_ids, entered_ids])[seen:][:left_over]
             size, left_size = len(contact_ids), max(len(left_ids) - seen, 0)
+            left_over -= size
             changes = np.where(np.arange(size) < left_size, "left", "entered")
             yield pa.record_batch(
                 [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import duckdb
 
@@ -14,6 +14,12 @@ def contact_of_identity(store: Store, identity: str) -> int | None:
     """The contact that an identity is; None for nobody."""
     rows = store.rows("SELECT contact_id FROM identities WHERE identity = $1", [identity])
     return int(rows[0][0]) if rows else None
+
+
+def contacts_of_identities(store: Store, identities: Collection[str]) -> dict[str, int]:
+    """The contacts that identities are; those of nobody are left out."""
+    query = "SELECT identity, contact_id FROM identities WHERE identity IN (SELECT unnest($1::VARCHAR[]))"
+    return dict(store.rows(query, [list(identities)]))
 
 
 def stored_successor(store: Store, contact_id: int) -> int | None:

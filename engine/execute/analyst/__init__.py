@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from engine.execute.analyst.door import QueryLimits, QueryResult, open_query
+from engine.execute.analyst.protocol import Parameter
 
-__all__ = ["QueryLimits", "QueryResult", "open_query"]
+__all__ = ["Parameter", "QueryLimits", "QueryResult", "open_query"]

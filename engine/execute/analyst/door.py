@@ -6,7 +6,7 @@ import io
 import math
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +30,7 @@ from engine.execute.analyst.protocol import (
     Ending,
     Job,
     Outcome,
+    Parameter,
     Purpose,
     job_bytes,
     read_outcome,
@@ -68,14 +69,21 @@ class QueryLimits:
             )
 
 
-def open_query(published: Path, sql: str, limits: QueryLimits | None = None) -> QueryResult:
+def open_query(
+    published: Path,
+    sql: str,
+    limits: QueryLimits | None = None,
+    *,
+    parameters: Mapping[str, Parameter] | None = None,
+) -> QueryResult:
     """Start the statement on a published file, in a process of its own; its rows come as they are read.
 
-    To be closed, best by `with`. Safe to call from several threads. Raises: QueryRefusedError, QueryFailedError,
+    `parameters` are the values of `$name` in the statement. To be closed, best by `with`. Safe to call from several
+    threads. Raises: QueryRefusedError, QueryFailedError,
     QueryLimitError; any of them can also come later, from `batches`.
     """
     limits = limits or QueryLimits()
-    return result_of(started_worker(published, sql, limits), limits)
+    return result_of(started_worker(published, sql, limits, parameters=parameters), limits)
 
 
 def started_worker(
@@ -85,14 +93,18 @@ def started_worker(
     *,
     purpose: Purpose = Purpose.QUESTION,
     as_of: datetime | None = None,
+    parameters: Mapping[str, Parameter] | None = None,
 ) -> WorkerProcess:
-    """A process that begins to work on the statement; to be given to `result_of`. `as_of` is the condition's.
+    """A process that begins to work on the statement; to be given to `result_of`.
+
+    `as_of` is a condition's, `parameters` are a question's.
 
     Raises: QueryRefusedError, InternalError if no process can be started.
     """
     _check_text(sql)
     instant = None if as_of is None else as_of.astimezone(UTC).replace(tzinfo=None).isoformat()
-    job = Job(str(published.resolve()), sql, limits.timeout_seconds, limits.memory_bytes, purpose, instant)
+    values = dict(parameters or {})
+    job = Job(str(published.resolve()), sql, limits.timeout_seconds, limits.memory_bytes, purpose, instant, values)
     try:
         return WorkerProcess(job_bytes(job))
     except OSError as error:

@@ -21,8 +21,13 @@ def judged(connection: duckdb.DuckDBPyConnection, names: PublishedNames, job: Jo
     """The statement, ready to run. Raises: QueryRefusedError, QueryFailedError; what DuckDB says of it."""
     tree = syntax_tree(connection, job.sql)
     if job.purpose is Purpose.QUESTION:
-        check_statement(tree, views=names.views, segment_views=names.segment_views, hidden=names.hidden)
-        return bound(connection, job.sql)
+        check_statement(
+            tree, views=names.views, segment_views=names.segment_views, hidden=names.hidden, parameters=job.parameters
+        )
+        unused = set(job.parameters) - parameters_of(tree)
+        if unused:
+            raise QueryRefusedError(f"the statement has no parameter ${min(unused)}; leave its value out")
+        return bound(connection, job.sql, job.parameters)
     return _judged_condition(connection, names, job, tree)
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import struct
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
 HEADER = struct.Struct(">cI")
@@ -20,6 +21,10 @@ DATA = b"D"
 """The next bytes of the result, an Arrow IPC stream."""
 OUTCOME = b"O"
 """How it ended; an Outcome as JSON."""
+
+
+Parameter = str | int | float | bool | None
+"""A value that a statement has by name."""
 
 
 class Purpose(StrEnum):
@@ -35,7 +40,10 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What the worker is to do. `as_of`: the value of the parameter $as_of of a condition, in ISO 8601 (UTC)."""
+    """What the worker is to do.
+
+    `as_of`: the value of the parameter $as_of of a condition, in ISO 8601 (UTC). `parameters`: those of a question.
+    """
 
     published: str
     sql: str
@@ -43,6 +51,7 @@ class Job:
     memory_bytes: int
     purpose: Purpose = Purpose.QUESTION
     as_of: str | None = None
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
 
 
 class Ending(StrEnum):

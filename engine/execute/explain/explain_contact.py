@@ -23,27 +23,27 @@ from engine.storage.instants import stored_instant
 from engine.storage.segments import stored_with_named
 
 
-def explain_contact(store: Store, segment_id: str, email: str, *, as_of: datetime) -> Explanation:
-    """Why the contact of an e-mail (normalised) is in a segment at `as_of`, or not, and when that changes.
+def explain_contact(store: Store, segment_id: str, identity: str, *, as_of: datetime) -> Explanation:
+    """Why the contact of an identity (as stored) is in a segment at `as_of`, or not, and when that changes.
 
     Raises: UnknownSegmentError, UnknownContactError, NotYetContactError; and where a query of an analyst has a part in
     it QueryFailedError, QueryLimitError, StoreError.
     """
-    identity = f"email:{email}"
+    name = identity.partition(":")[2]
     with store.reading() as cursor:
         segments = stored_with_named(cursor, segment_id)
         contact_id = owner_at(cursor, identity, stored_instant(as_of))
         if contact_id is None:
             known_contact_id(cursor, identity)
-            raise NotYetContactError(email, as_of)
+            raise NotYetContactError(name, as_of)
     with moment_of(store, as_of, contact_id=contact_id) as moment:
         trees = [segment.tree for segment in segments]
         values = read_contact_values(moment.cursor, contact_id, trees, moment.catalog(has_zones=False))
         sets = query_sets(store, segments, moment)
     if values is None:
-        raise NotYetContactError(email, as_of)
+        raise NotYetContactError(name, as_of)
     values = with_queries(values, contact_id, sets)
-    return explained(email, segments, values, as_of, exact_since=moment.exact_since)
+    return explained(name, segments, values, as_of, exact_since=moment.exact_since)
 
 
 def query_sets(store: Store, segments: Iterable[Segment], moment: Moment) -> dict[SqlCondition, ContactSet]:

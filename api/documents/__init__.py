@@ -1,0 +1,1 @@
+"""Answers as JSON values, the same on the command line and over HTTP."""

@@ -1,0 +1,21 @@
+"""Face C: `/v1/*`, resources of the token's workspace, errors as problem+json."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from api.http.rest import contacts, events, fields, lists, members, segments, sql, tags, transitions
+
+PREFIX = "/v1"
+_MODULES = (contacts, events, tags, fields, lists, segments, members, transitions, sql)
+
+TAGS = [module.TAG for module in _MODULES]
+
+router = APIRouter(prefix=PREFIX)
+for _module in _MODULES:
+    router.include_router(_module.router)
+
+PATIENT = frozenset(
+    f"{PREFIX}{path}" for path in (sql.PATH, events.PATH, transitions.PATH, transitions.STREAM_PATH, segments.PLAN_PATH)
+)
+"""Paths that answer when there is something to say, or have limits of time of their own."""

@@ -1,0 +1,136 @@
+"""`/v1/contacts`: contacts, and what is known of each."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import Query, Response
+from pydantic import BaseModel, Field
+
+from api.http.authentication import Admin, Reader, Writer
+from api.http.cursors import cursor_text, instant_and_text_of, number_of
+from api.http.json_route import json_router
+from api.http.rest.shapes import PROBLEMS, Contact, ContactKey, ContactValues, address_of
+from engine.execute.contact_listing import ContactFilter
+from engine.execute.timeline_pages import TimelineEntry
+from ingest.writes.contact_address import Contact as Address
+from ingest.writes.write import Outcome
+
+MOST_LISTED, LISTED = 1_000, 100
+
+TAG = {"name": "v1 contacts", "description": "Contacts, and what is known of each."}
+
+router = json_router("v1 contacts", PROBLEMS)
+
+Limit = Annotated[int, Query(ge=1, le=MOST_LISTED)]
+
+
+class ContactPage(BaseModel):
+    """A page of contacts, newest first; `next_cursor` leads on, null on the last page."""
+
+    contacts: list[Contact]
+    next_cursor: str | None
+
+
+class Entry(BaseModel):
+    """One thing that happened. `changes` has old and new values, `properties` what else was said."""
+
+    id: str
+    kind: str = Field(examples=["open_email"])
+    occurred_at: datetime
+    ingested_at: datetime | None
+    entity_type: str | None
+    entity_id: str | None
+    operation: str | None
+    template_id: str | None
+    changes: Any
+    properties: Any
+
+    @classmethod
+    def of(cls, entry: TimelineEntry) -> Entry:
+        """An entry as it is kept."""
+        values = {name: getattr(entry, name) for name in cls.model_fields}
+        return cls.model_validate({**values, "id": entry.id or entry.number})
+
+
+class TimelinePage(BaseModel):
+    """A page of what happened, latest first; `next_cursor` leads on, null on the last page."""
+
+    timeline: list[Entry]
+    next_cursor: str | None
+
+
+class SegmentsOfContact(BaseModel):
+    """The ids of the segments that a contact is in, as last computed."""
+
+    segments: list[str]
+
+
+@router.post("/contacts", status_code=201, responses={200: {"model": Contact, "description": "It was there already."}})
+def create_contact(body: ContactValues, caller: Writer, response: Response) -> Contact:
+    """Create a contact, or change a known one; several that the identities name become one. Durable when answered."""
+    workspace = caller.workspace()
+    document = body.document()
+    outcome = workspace.upsert(document)
+    if outcome is not Outcome.CREATED:
+        response.status_code = 200
+    return Contact.of(workspace.record(_address_in(document)))
+
+
+@router.get("/contacts")
+def list_contacts(caller: Reader, limit: Limit = LISTED, cursor: str | None = None) -> ContactPage:
+    """All contacts, newest first."""
+    page = caller.workspace().records(ContactFilter(), before=number_of(cursor), limit=limit)
+    next_cursor = None if page.next_before is None else cursor_text(page.next_before)
+    return ContactPage(contacts=[Contact.of(record) for record in page.contacts], next_cursor=next_cursor)
+
+
+@router.get("/contacts/{key}")
+def read_contact(key: ContactKey, caller: Reader) -> Contact:
+    """One contact."""
+    return Contact.of(caller.workspace().record(address_of(key)))
+
+
+@router.patch("/contacts/{key}")
+def change_contact(key: ContactKey, body: ContactValues, caller: Writer) -> Contact:
+    """Change what is given of a contact that is there."""
+    workspace, address = caller.workspace(), address_of(key)
+    workspace.record(address)
+    workspace.upsert(body.document(known_as=address))
+    return Contact.of(workspace.record(address))
+
+
+@router.delete("/contacts/{key}", status_code=204)
+def erase_contact(key: ContactKey, caller: Admin) -> None:
+    """Erase a contact with all that says who it was. It cannot be undone."""
+    caller.workspace().erase(address_of(key))
+
+
+@router.get("/contacts/{key}/timeline")
+def read_timeline(key: ContactKey, caller: Reader, limit: Limit = LISTED, cursor: str | None = None) -> TimelinePage:
+    """What happened to a contact, latest first."""
+    page = caller.workspace().timeline(address_of(key), before=instant_and_text_of(cursor), limit=limit)
+    place = page.next_before
+    next_cursor = None if place is None else cursor_text([place[0].isoformat(), place[1]])
+    return TimelinePage(timeline=[Entry.of(entry) for entry in page.entries], next_cursor=next_cursor)
+
+
+@router.get("/contacts/{key}/segments")
+def read_segments_of_contact(key: ContactKey, caller: Reader) -> SegmentsOfContact:
+    """The segments that a contact is in, as last computed."""
+    return SegmentsOfContact(segments=list(caller.workspace().segments_of(address_of(key))))
+
+
+@router.get("/contacts/{key}/export")
+def export_contact(key: ContactKey, caller: Reader) -> dict[str, Any]:
+    """Everything that the workspace knows of a contact, as one document (docs/contacts.md)."""
+    return caller.workspace().export_contact(address_of(key))
+
+
+def _address_in(document: dict[str, Any]) -> Address:
+    """By what a contact that was just written is known."""
+    for kind in ("email", "external_id", "phone"):
+        if document.get(kind) is not None:
+            return {"kind": kind, "value": document[kind]}
+    return dict(document["identities"][0])

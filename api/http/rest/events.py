@@ -1,0 +1,165 @@
+"""`/v1/events`: what happened, one event or a stream of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from anyio import to_thread
+from fastapi import Request
+from fastapi.responses import Response
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from api.http.authentication import Writer
+from api.http.json_route import json_router
+from api.http.rest.shapes import PROBLEMS
+from engine.errors import InvalidWriteError
+from ingest.workspace import Workspace
+from ingest.writes.write import Outcome, Written
+
+PATH = "/events"
+NDJSON = ("application/x-ndjson", "application/jsonl", "application/ndjson")
+MOST_AT_ONCE = 5_000
+MOST_LINE_BYTES = 1 << 20
+MOST_FAILURES = 1_000
+
+TAG = {"name": "v1 events", "description": "What happened to contacts."}
+
+router = json_router("v1 events", PROBLEMS)
+
+
+class FailedEvent(BaseModel):
+    """An event that was not recorded, by its place in the request."""
+
+    index: int
+    error: str
+
+
+class RecordedEvents(BaseModel):
+    """What became of the events: `failed` names the first 1,000 that were not recorded."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    failed_count: int = 0
+    failed: list[FailedEvent] = []
+
+
+_EVENT = {"email": "ada@example.com", "kind": "open_email", "occurred_at": "2026-05-01T10:00:00Z", "id": "e-1"}
+_CUSTOM = {
+    "email": "ada@example.com",
+    "event_name": "shop.order",
+    "external_id": "o-1",
+    "occurred_at": "2026-05-01T10:00:00Z",
+}
+_BODY = {
+    "description": "An event, an array of events, or (application/x-ndjson) one event per line, of any number. "
+    "One with event_name is a custom event: see docs/events.md.",
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {"anyOf": [{"type": "object"}, {"type": "array", "items": {"type": "object"}}]},
+            "examples": {"event": {"value": _EVENT}, "several": {"value": [_EVENT, _CUSTOM]}},
+        },
+        "application/x-ndjson": {"schema": {"type": "string"}},
+    },
+}
+
+
+@router.post(PATH, openapi_extra={"requestBody": _BODY}, response_model=RecordedEvents)
+async def record_events(request: Request, caller: Writer) -> Response:
+    """Record events; each that is recorded is durable when the answer comes, one that is not valid fails alone.
+
+    A single event that is not valid is refused. With an id of its own an event can be sent again: it counts once.
+    """
+    workspace = await to_thread.run_sync(caller.workspace)
+    media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    recorded = RecordedEvents()
+    if media_type in NDJSON:
+        async for first, lines in _line_groups(request):
+            await to_thread.run_sync(_record_lines, workspace, lines, first, recorded)
+    elif media_type == "application/json":
+        try:
+            given = orjson.loads(await request.body())
+        except orjson.JSONDecodeError as error:
+            raise InvalidWriteError("body", f"is no JSON: {error}") from None
+        await to_thread.run_sync(_record_given, workspace, given, recorded)
+    else:
+        problem = f"send application/json or application/x-ndjson, not {media_type}"
+        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, problem)
+    recorded.failed.sort(key=lambda item: item.index)
+    return Response(recorded.model_dump_json(), media_type="application/json")
+
+
+async def _line_groups(request: Request) -> AsyncIterator[tuple[int, list[bytes]]]:
+    """Lines of the body, many at a time, each group with the number of its first line. Empty lines count."""
+    rest, lines, first = b"", list[bytes](), 0
+    async for part in request.stream():
+        *whole, rest = (rest + part).split(b"\n")
+        if len(rest) > MOST_LINE_BYTES:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"line {first + len(lines)} is too long")
+        lines += whole
+        while len(lines) >= MOST_AT_ONCE:
+            yield first, lines[:MOST_AT_ONCE]
+            first, lines = first + MOST_AT_ONCE, lines[MOST_AT_ONCE:]
+    if rest:
+        lines.append(rest)
+    if lines:
+        yield first, lines
+
+
+def _record_lines(workspace: Workspace, lines: Sequence[bytes], first: int, recorded: RecordedEvents) -> None:
+    events, places = [], []
+    for number, line in enumerate(lines, start=first):
+        if not line.strip():
+            continue
+        try:
+            events.append(orjson.loads(line))
+            places.append(number)
+        except orjson.JSONDecodeError as error:
+            _fail(recorded, number, f"is no JSON: {error}")
+    _record(workspace, events, places, recorded)
+
+
+def _record_given(workspace: Workspace, given: Any, recorded: RecordedEvents) -> None:
+    """Raises: what a single event is refused with."""
+    if isinstance(given, list):
+        _record(workspace, given, range(len(given)), recorded)
+        return
+    outcome = workspace.events.record_custom(given) if _is_custom(given) else workspace.events.record(given)
+    _count(recorded, outcome, 1)
+
+
+def _record(workspace: Workspace, events: Sequence[Any], places: Sequence[int], recorded: RecordedEvents) -> None:
+    """Record events of both sorts; of one sort they are recorded in order."""
+    for is_custom in (False, True):
+        numbers = [number for number, event in enumerate(events) if _is_custom(event) is is_custom]
+        some = [events[number] for number in numbers]
+        if not some:
+            continue
+        record = workspace.events.record_custom_many if is_custom else workspace.events.record_many
+        written: list[Written] = record(some)
+        for number, one in zip(numbers, written, strict=True):
+            if one.error is None:
+                _count(recorded, one.outcome, 1)
+            else:
+                # The path of an error names the event by its place among those of its sort: that is not the caller's.
+                _fail(recorded, places[number], str(one.error).partition("]")[2].lstrip(".: ") or str(one.error))
+
+
+def _is_custom(event: object) -> bool:
+    return isinstance(event, dict) and "event_name" in event
+
+
+def _count(recorded: RecordedEvents, outcome: Outcome, count: int) -> None:
+    name = {Outcome.CREATED: "created", Outcome.UNCHANGED: "unchanged"}.get(outcome, "updated")
+    setattr(recorded, name, getattr(recorded, name) + count)
+
+
+def _fail(recorded: RecordedEvents, number: int, problem: str) -> None:
+    recorded.failed_count += 1
+    if len(recorded.failed) < MOST_FAILURES:
+        recorded.failed.append(FailedEvent(index=number, error=problem))
