@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,29 @@ def test_the_commands_of_the_readme_run_in_order(tmp_path: Path) -> None:
         [sys.executable, "-c", python], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
     assert (done.returncode, "email" in done.stdout) == (0, True), done.stderr
+
+
+def test_the_transcript_over_http_runs(tmp_path: Path) -> None:
+    (script,) = blocks("bash")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = tmp_path / "bin" / "populace"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m api.cli.entry "$@"\n')
+    command.chmod(0o755)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": f"{command.parent}:{os.environ['PATH']}"}
+    whole = f"set -euo pipefail\ntrap 'kill $!; wait' EXIT\n{script.replace('8080', str(port))}"
+    done = subprocess.run(
+        ["bash", "-c", whole], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr + (tmp_path / "server.log").read_text()
+    said = done.stdout
+    assert said.count('"change":"entered"') == said.count('"change":"left"') == 1
+    assert '"cause":"data"' in said.partition('"change":"left"')[0]
+    assert '"cause":"time"' in said.partition('"change":"left"')[2]
+    assert '{"is_member":true' in said
+    assert "leaves" in said or '"next_change_at":"2' in said
+    assert '{"kind":"open_email","n":1}' in said
 
 
 def test_every_make_target_of_the_readme_is_there() -> None:
