@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from engine.plan import Plan
 from engine.plan.scans import Scan
 from ingest.workspace import Workspace
 from tests.cases.world import AS_OF
+from tests.commands import populace as command
 from tests.definitions import field, segment
 from tests.full_workspace import fill, run
 
@@ -283,8 +283,7 @@ def test_the_command_names_the_damage_and_ends_with_1(workspace: Workspace) -> N
     workspace.close()
 
     def check(*options: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "api.cli.entry", "check", str(workspace.path), *options]
-        return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+        return command("check", workspace.path, *options)
 
     done = check()
     assert (done.returncode, done.stderr) == (0, "")

@@ -11,8 +11,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from tests.commands import populace
 from tests.definitions import events, field, on_list, segment
-from tests.without_pandas import COMMAND
 
 CONTACTS = """email,country,timezone
  Ada@X.example ,US,America/New_York
@@ -39,14 +39,6 @@ def segments(tmp_path: Path) -> Path:
         json.dumps([segment(field("country", "not_equals", "US"), "abroad"), segment(on_list("news"), "news")])
     )
     return path
-
-
-def populace(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the command as a person would: a process of its own."""
-    command = [sys.executable, "-c", COMMAND, *map(str, arguments)]
-    root = Path(__file__).parents[1]
-    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(root), "COLUMNS": "200"}
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, env=environment, timeout=120)
 
 
 def test_run_prints_a_table_and_what_became_of_the_rows(dataset: Path, segments: Path) -> None:

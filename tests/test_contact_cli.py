@@ -15,8 +15,7 @@ import pytest
 import populace as library
 from api.cli.item_lines import Item, read_items
 from engine.errors import CallerError
-from tests.test_cli import populace
-from tests.without_pandas import COMMAND
+from tests.commands import populace
 
 ADA = {"email": "ada@example.com", "external_id": "ada", "first_name": "Ada"}
 
@@ -33,8 +32,7 @@ def lines(path: Path, *items: object) -> Path:
 
 
 def piped(text: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", COMMAND, *map(str, arguments)]
-    return subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=60)
+    return populace(*arguments, given=text)
 
 
 def test_upsert_says_what_came_of_the_lines_and_which_failed(shop: Path, tmp_path: Path) -> None:

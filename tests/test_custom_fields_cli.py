@@ -10,8 +10,8 @@ import pytest
 
 from engine.storage.custom_fields import COLUMN_TYPES, CustomFieldType, definition_fields
 from ingest.writes.fields import RESERVED_KEYS
+from tests.commands import populace
 from tests.definitions import field, segment
-from tests.test_cli import populace
 
 PAGE = (Path(__file__).parents[1] / "docs" / "fields.md").read_text("utf-8")
 

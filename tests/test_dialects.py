@@ -23,13 +23,13 @@ from engine.errors import UnsupportedByDialectError
 from engine.plan import Catalog, build_plan
 from tests import reference
 from tests.cases.world import WORLD
+from tests.commands import populace as command
 from tests.definitions import found_by
 from tests.engine_under_test import loaded_world, members_by_engine, write_dataset
 from tests.engines.engine import Engine
 from tests.engines.examples import world_and_many_segments
 from tests.engines.members import members_by_script
 from tests.engines.running import running_engine
-from tests.test_cli import populace as command
 
 DEFINITIONS_PER_WORLD = 25
 WORLD_COUNTS = {"duckdb": 2, "postgres": 6, "clickhouse": 4, "spark": 2}

@@ -12,8 +12,8 @@ import pytest
 
 import populace as library
 from engine.storage.workspace_folder import opened_workspace
+from tests.commands import populace
 from tests.engine_under_test import write_dataset
-from tests.test_cli import populace
 
 IMPORTED_AT = datetime(2026, 11, 20, 7, tzinfo=UTC)
 PAGE_FILE = Path(__file__).parents[1] / "docs" / "explain.md"

@@ -12,9 +12,9 @@ import polars as pl
 import pytest
 
 import populace as library
+from tests.commands import populace
 from tests.definitions import branch, events, field, leaf, segment
 from tests.engine_under_test import write_dataset
-from tests.test_cli import populace
 
 Json = dict[str, Any]
 AS_OF = "2026-03-07T12:00:00Z"

@@ -11,9 +11,9 @@ import pytest
 import populace
 from engine.storage.history import moment_of
 from tests.clocked_shop import Shop, shop
+from tests.commands import populace as command
 from tests.definitions import branch, events, field, goal, on_list, segment, tagged
 from tests.engine_under_test import write_dataset
-from tests.test_cli import populace as command
 
 __all__ = ["shop"]
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,8 +15,8 @@ from api.http.app import create_app
 from api.http.tokens import Scope, Tokens
 from api.http.workspaces import Workspaces
 from engine.errors import CallerError
+from tests.commands import populace
 from tests.http_server import Server, running_server
-from tests.without_pandas import COMMAND
 
 OPEN = {"/health", "/ready", "/metrics"}
 """What needs no token."""
@@ -256,11 +254,6 @@ def test_tokens_are_kept_as_hashes_and_used_tokens_are_known(tmp_path: Path) -> 
         pytest.raises(CallerError, match="'root' is none: it can be read, write, sql or admin"),
     ):
         tokens.create("main", ["root"])
-
-
-def populace(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", COMMAND, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
 def test_the_commands_on_tokens(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ from engine.definition import read_segment
 from engine.definition.lint import lint
 from engine.storage.custom_fields import definition_fields
 from tests import reference
+from tests.commands import populace
 from tests.definitions import branch, events, field, goal, leaf, on_list, segment, tagged
 from tests.engine_under_test import custom_fields_of
 from tests.strategies import world_and_segments
-from tests.test_cli import populace
 
 Json = dict[str, Any]
 US, FR = field("country", "equals", "US"), field("country", "equals", "FR")

@@ -9,7 +9,7 @@ import pytest
 
 import populace
 from engine.definition.points import parsed_instant
-from tests.test_cli import populace as command
+from tests.commands import populace as command
 
 ADA = "ada@x.example.com"
 

@@ -13,8 +13,8 @@ import populace as library
 from engine.errors import CallerError, NotAsPlannedError, SegmentsFileError
 from engine.execute.planned import PlannedSegment, SegmentsPlan
 from ingest.workspace import Workspace
+from tests.commands import populace
 from tests.definitions import Json, branch, events, field, found_by, leaf, segment
-from tests.test_cli import populace
 from tests.test_recompute import check_members, check_transitions
 
 NOW = datetime.now(UTC)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import populace as library
+from tests.commands import populace
 from tests.full_workspace import fill
-from tests.test_cli import populace
 
 DOCS = Path(__file__).parents[1] / "docs" / "snapshots.md"
 

@@ -10,9 +10,9 @@ import pytest
 
 import populace as face
 from tests.cases.world import AS_OF, WORLD
+from tests.commands import populace
 from tests.definitions import events, field, on_list, segment
 from tests.engine_under_test import write_dataset
-from tests.test_cli import populace
 
 ADAS = segment(field("first_name", "equals", "Ada"), "adas")
 

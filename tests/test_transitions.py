@@ -11,8 +11,8 @@ import pytest
 import populace
 from engine.errors import CallerError, UnknownSegmentError
 from tests.clocked_shop import START, Shop, shop
+from tests.commands import populace as command
 from tests.definitions import Json, branch, events, field, found_by, leaf, on_list, segment
-from tests.test_cli import populace as command
 
 __all__ = ["shop"]
 

@@ -11,9 +11,9 @@ import polars as pl
 import pytest
 
 from tests.cases.world import AS_OF, WORLD
+from tests.commands import populace
 from tests.definitions import events, field, on_list, segment
 from tests.engine_under_test import write_dataset
-from tests.test_cli import populace
 
 OPENERS = segment(events("open_email", "at_least", 1, "in_the_last_days", "30"), "mail-openers")
 AMERICANS = segment(field("country", "equals", "US"), "americans")
