@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.populace-installed
 
-.PHONY: help setup demo test lint bench bench-postgres bench-growth bench-workspace bench-language bench-ingest bench-live lock clean
+.PHONY: help setup demo test lint bench bench-postgres bench-growth bench-workspace bench-language bench-ingest bench-live bench-http lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -53,6 +53,9 @@ bench-ingest: setup  ## the ingest benchmark: upserts and events of many threads
 
 bench-live: setup  ## the live benchmark: how soon memberships follow writes and the clock
 	@$(BIN)/python -m benchmarks.live
+
+bench-http: setup  ## the HTTP benchmark: lookups, upserts, imports and streams, alone and all at once
+	@$(BIN)/python -m benchmarks.http
 
 lock: setup  ## write requirements.lock anew from pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

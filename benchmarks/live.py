@@ -65,7 +65,7 @@ def main() -> None:
     """Measure and print."""
     arguments = _arguments()
     sys.setswitchinterval(0.0005)
-    made = _workspace(arguments.contacts, arguments.events, arguments.segments)
+    made = prepared(arguments.contacts, arguments.events, arguments.segments)
     results: dict[str, object] = {}
     with tempfile.TemporaryDirectory(dir=made.parent) as folder:
         path = Path(folder) / "live"
@@ -106,7 +106,7 @@ def _opened(path: Path, clock: Callable[[], datetime]) -> Workspace:
         return Workspace(path, store, stack.pop_all(), clock=clock)
 
 
-def _workspace(contacts: int, events: int, segments: int) -> Path:
+def prepared(contacts: int, events: int, segments: int) -> Path:
     """The workspace with all segments computed; kept for the next time."""
     dataset = generated(contacts, events)
     folder = DATA / f"{contacts}x{events}-{SEED}" / "live"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from engine.definition import checked_timezone
-from engine.errors import InvalidWriteError, shown
+from engine.errors import InvalidValueError, InvalidWriteError, shown
 from engine.execute.contact_export import (
     export_contact,
     identities_of,
@@ -17,7 +18,7 @@ from engine.execute.contact_export import (
 from engine.execute.memberships import Membership
 from engine.execute.publish import remove_published
 from engine.storage import Store
-from ingest.values import contact_email
+from ingest.values import RefusedValueError, contact_email, instant
 from ingest.writer import Writer
 from ingest.writes.contact_address import Contact, read_address
 from ingest.writes.contact_document import read_contact
@@ -66,6 +67,24 @@ class ContactMethods(ABC):
         Rows: one result for each, in order; one that is not valid fails alone.
         """
         return self._writer.write_each(lambda item, path: self._read_change(item, f"{path}."), changes, "changes")
+
+    def upsert_profiles(self, changes: Sequence[Mapping[str, object]]) -> list[Written]:
+        """The same for many, each with a `created_at` if wanted; who is not a contact yet becomes one.
+
+        Rows: one result for each, in order; one that is not valid fails alone, and makes nobody a contact.
+        """
+
+        def read(item: Mapping[str, object], path: str) -> ChangeProfile:
+            rest = {name: value for name, value in item.items() if name != "created_at"}
+            change = self._read_change(rest, f"{path}.")
+            given = item.get("created_at")
+            try:
+                created_at = None if given is None else instant(given)
+            except RefusedValueError as error:
+                raise InvalidValueError(f"{path}.created_at", given, str(error)) from None
+            return replace(change, creates=True, created_at=created_at)
+
+        return self._writer.write_each(read, changes, "changes")
 
     def _read_change(self, change: object, prefix: str) -> ChangeProfile:
         if not isinstance(change, Mapping) or set(change) != {"contact", "operations"}:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -12,18 +12,21 @@ from engine.errors import (
     InvalidTokenError,
     InvalidValueError,
     InvalidWriteError,
+    PrivateListError,
     UnknownContactError,
     UnknownListError,
     one_of,
     shown,
 )
 from engine.storage import Store
+from engine.storage.changes.identity_rows import identity_of
 from engine.storage.contact_lookup import contact_of_identity, stored_successor
 from engine.storage.instants import stored_instant
-from engine.storage.lists import ListState, stored_lists, stored_mails, stored_secret
+from engine.storage.lists import ListState, stored_email, stored_lists, stored_mails, stored_secret, stored_statuses
 from engine.storage.subscription_rules import STATUS_OF_EVENTS, Cause, MailKind
 from ingest.arguments import Instant, as_instant
 from ingest.link_tokens import LinkTokens, Purpose, TokenHolder
+from ingest.values import contact_email
 from ingest.writer import Writer
 from ingest.writes.contact_address import Contact, read_address
 from ingest.writes.contact_document import read_contact
@@ -54,6 +57,34 @@ class OutboxMail:
     template_id: str | None
     token: str | None
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ListChoice:
+    """A list that a contact may choose, and its status on it; None where it never was on it."""
+
+    list_id: str
+    name: str
+    description: str | None
+    status: str | None
+
+    @property
+    def is_subscribed(self) -> bool:
+        """Whether it is on the list, or would be once it has confirmed."""
+        return self.status in {"active", "pending"}
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether its mailbox, or a complaint, keeps it off the list."""
+        return self.status in {"bounced", "complained"}
+
+
+@dataclass(frozen=True, slots=True)
+class ListChoices:
+    """What a contact may choose; `email` is None where it has none."""
+
+    email: str | None
+    lists: tuple[ListChoice, ...]
 
 
 class Lists:
@@ -120,6 +151,25 @@ class Lists:
         Raises: UnknownListError, PrivateListError, UnknownContactError, SubscriptionBlockedError.
         """
         return self._writer.write_one(self._subscribe(contact, list_id, source, force=force))
+
+    def subscribe_by_form(self, contact: Mapping[str, object], list_ids: Collection[str]) -> None:
+        """Do what a public form asks for; nothing tells who it is. Of a contact that is there nothing is changed.
+
+        Raises: CallerError for what is not valid, UnknownListError, PrivateListError; then nothing is done.
+        """
+        document = read_contact(contact, self._writer.custom_fields)
+        if set(document.identities) != {identity_of("email", str(document.values.get("email")))}:
+            raise InvalidWriteError("contact", "must be known by its e-mail: a form can ask for nothing else")
+        known = {state.id: state for state in self.all()}
+        public = [state.id for state in known.values() if state.is_public]
+        for number, list_id in enumerate(list_ids):
+            if list_id not in known:
+                raise UnknownListError(list_id, path=f"list_ids[{number}]", known=public)
+            if not known[list_id].is_public:
+                raise PrivateListError(list_id)
+        for written in self._writer.write([SubscribeByForm(document, list_id) for list_id in dict.fromkeys(list_ids)]):
+            if written.error is not None:
+                raise written.error
 
     def subscribe_many(
         self, subscriptions: Sequence[Mapping[str, object]], *, source: Literal["api", "import"] = "import"
@@ -211,6 +261,60 @@ class Lists:
         """
         held = self._read(Purpose.UNSUBSCRIBE, token, valid_days)
         return self._writer.write_one(Unsubscribe(held.contact_id, str(held.list_id)))
+
+    def choices(self, token: str) -> ListChoices:
+        """What the holder of a notification centre link may choose: the public lists, and those that it is on.
+
+        Raises: InvalidTokenError, ExpiredTokenError.
+        """
+        contact_id = self.holder(Purpose.NOTIFICATION_CENTER, token).contact_id
+        statuses = stored_statuses(self._store, contact_id)
+        return ListChoices(
+            stored_email(self._store, contact_id),
+            tuple(
+                ListChoice(state.id, state.name, state.description, statuses.get(state.id))
+                for state in self.all()
+                if state.is_public or statuses.get(state.id) in {"active", "pending"}
+            ),
+        )
+
+    def choose(self, token: str, list_ids: Collection[str]) -> None:
+        """Have the holder of a notification centre link on these of the lists that it may choose, and off the others.
+
+        Who holds the link has the mailbox: nothing is to be confirmed. What bounced or complained stays so.
+        Raises: InvalidTokenError, ExpiredTokenError, UnknownListError for a list that is not there to be chosen.
+        """
+        choices = {choice.list_id: choice for choice in self.choices(token).lists}
+        for list_id in list_ids:
+            if list_id not in choices:
+                raise UnknownListError(list_id, path="list_ids", known=choices)
+        contact_id = self.holder(Purpose.NOTIFICATION_CENTER, token).contact_id
+        writes: list[Subscribe | Unsubscribe] = []
+        for list_id, choice in choices.items():
+            if list_id in list_ids and not choice.is_subscribed:
+                writes.append(Subscribe(contact_id, list_id, Cause.IMPORT if choice.is_refused else Cause.API))
+            elif list_id not in list_ids and choice.is_subscribed:
+                writes.append(Unsubscribe(contact_id, list_id))
+        for written in self._writer.write(writes):
+            if written.error is not None:
+                raise written.error
+
+    def email_proof(self, email: str) -> str:
+        """What a link carries beside an e-mail to show that this workspace made it."""
+        return self._tokens.proof(contact_email(email))
+
+    def unsubscribe_by_proof(self, email: str, proof: str, list_ids: Collection[str]) -> None:
+        """Do what the holder of a one-click link asks for; of lists and contacts that are gone there is nothing to do.
+
+        Raises: InvalidTokenError.
+        """
+        address = contact_email(email)
+        if not self._tokens.proves(proof, address):
+            raise InvalidTokenError("email_hmac: is not of this e-mail and workspace; use the whole link")
+        writes = [Unsubscribe(identity_of("email", address), list_id) for list_id in dict.fromkeys(list_ids)]
+        for written in self._writer.write(writes):
+            if written.error is not None and not isinstance(written.error, UnknownContactError | UnknownListError):
+                raise written.error
 
     def _read(self, purpose: Purpose, token: str, valid_days: float | None) -> TokenHolder:
         return self._tokens.holder(purpose, token, at=datetime.now(UTC), valid_days=valid_days)

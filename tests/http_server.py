@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,8 +15,10 @@ from pathlib import Path
 from queue import Empty, Queue
 
 import httpx
+from fastapi import FastAPI
 
 import populace
+from api.http import serving
 from api.http.tokens import Tokens
 from ingest.workspace import Workspace
 from tests.without_pandas import COMMAND
@@ -71,6 +74,23 @@ def running_server(root: Path, *options: str, has_tokens: bool = True) -> Iterat
             finally:
                 process.kill()
             reading.join(timeout=10)
+
+
+@contextmanager
+def serving_in_a_thread(app: FastAPI) -> Iterator[str]:
+    """The address of an app that is served in this process while the context lasts."""
+    server = serving.server_of(app, host="127.0.0.1", port=0)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not server.started:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(timeout=START_SECONDS)
 
 
 def _read(process: subprocess.Popen[bytes], lines: Queue[str], log: list[str]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
@@ -20,6 +19,7 @@ from api.http.gate import Limits
 from api.http.tokens import Tokens
 from api.http.workspaces import Workspaces
 from ingest.workspace import Workspace
+from tests.http_server import serving_in_a_thread
 
 BODY_BYTES = 100_000
 UPSERT = "/api/contacts.upsert"
@@ -39,18 +39,9 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
             workspaces.open_all()
             limits = Limits(body_bytes=BODY_BYTES, body_seconds=0.5, answer_seconds=1.0)
             app = create_app(workspaces, tokens, ServerSettings(limits=limits, **settings))
-            server = serving.server_of(app, host="127.0.0.1", port=0)
-            thread = threading.Thread(target=server.run)
-            thread.start()
-            stack.callback(thread.join, timeout=60)
-            stack.callback(setattr, server, "should_exit", True)
-            deadline = time.monotonic() + 30
-            while not server.started:
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
-            port = server.servers[0].sockets[0].getsockname()[1]
+            url = stack.enter_context(serving_in_a_thread(app))
             headers = {"Authorization": f"Bearer {tokens.create('main', ['admin'])}"}
-            return stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30))
+            return stack.enter_context(httpx.Client(base_url=url, headers=headers, timeout=30))
 
         yield begin
 

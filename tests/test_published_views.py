@@ -81,12 +81,12 @@ def test_a_question_whose_copy_is_replaced_before_it_is_opened_is_asked_of_the_n
 ) -> None:
     asked: list[Path] = []
 
-    def too_late(published: Path, sql: str, limits: QueryLimits | None = None) -> QueryResult:
+    def too_late(published: Path, sql: str, limits: QueryLimits | None = None, **options: Any) -> QueryResult:
         if not asked:
             workspace.upsert({"email": "new@x.example"})
             published_file(workspace._store)
         asked.append(published)
-        return open_query(published, sql, limits)
+        return open_query(published, sql, limits, **options)
 
     monkeypatch.setattr(question_methods, "open_query", too_late)
     count = workspace.sql("SELECT count(*) AS n FROM contacts")["n"].to_list()

@@ -13,7 +13,7 @@ from anyio import to_thread
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from api.http import errors, health, rest, rpc
+from api.http import errors, health, profiles, public, rest, rpc
 from api.http.gate import Gate, Limits
 from api.http.metrics import Metrics
 from api.http.rates import Rate, Rates
@@ -33,10 +33,16 @@ Every request but those of the public pages has a token of one workspace: `Autho
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """What a server may be told. `token_rate`: requests per second and token."""
+    """What a server may be told.
+
+    `token_rate`: requests per second and token. `forms_per_address`, `forms_per_email`: public forms per minute that
+    come from one address, and that name one e-mail.
+    """
 
     limits: Limits = field(default_factory=Limits)
     token_rate: int = 5_000
+    forms_per_address: int = 60
+    forms_per_email: int = 5
 
 
 def create_app(workspaces: Workspaces, tokens: Tokens, settings: ServerSettings | None = None) -> FastAPI:
@@ -53,14 +59,18 @@ def create_app(workspaces: Workspaces, tokens: Tokens, settings: ServerSettings 
         version=version("populace"),
         description=DESCRIPTION,
         lifespan=lifespan,
-        openapi_tags=[*rest.TAGS, *rpc.TAGS, health.TAG],
+        openapi_tags=[*rest.TAGS, *rpc.TAGS, profiles.TAG, *public.TAGS, health.TAG],
     )
     metrics = Metrics(workspaces)
     app.state.workspaces, app.state.tokens, app.state.metrics = workspaces, tokens, metrics
-    app.state.rates = Rates(of_tokens=Rate(wanted.token_rate))
+    app.state.rates = Rates(
+        of_tokens=Rate(wanted.token_rate),
+        of_addresses=Rate(wanted.forms_per_address, 60),
+        of_emails=Rate(wanted.forms_per_email, 60),
+    )
     errors.install(app)
     app.add_middleware(Gate, limits=wanted.limits, metrics=metrics, patient=rest.PATIENT)
-    for router in (rest.router, rpc.router, health.router):
+    for router in (rest.router, rpc.router, profiles.router, public.router, health.router):
         app.include_router(router)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # as FastAPI's documentation has it
     return app

@@ -31,3 +31,5 @@ class Rates:
     """The limits of a server."""
 
     of_tokens: Rate
+    of_addresses: Rate
+    of_emails: Rate

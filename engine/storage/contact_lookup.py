@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import duckdb
 
 from engine.storage.connection import store_errors
 from engine.storage.store import Store
+
+KEYS_IN_A_STATEMENT = 250
 
 
 def contact_of_identity(store: Store, identity: str) -> int | None:
@@ -17,9 +19,20 @@ def contact_of_identity(store: Store, identity: str) -> int | None:
 
 
 def contacts_of_identities(store: Store, identities: Collection[str]) -> dict[str, int]:
-    """The contacts that identities are; those of nobody are left out."""
-    query = "SELECT identity, contact_id FROM identities WHERE identity IN (SELECT unnest($1::VARCHAR[]))"
-    return dict(store.rows(query, [list(identities)]))
+    """The contacts that some identities are; those of nobody are left out."""
+    with store_errors(store.path), store.cursor() as cursor:
+        return dict(owners_by_index(cursor, [*identities]))
+
+
+def owners_by_index(cursor: duckdb.DuckDBPyConnection, identities: Sequence[str]) -> list[tuple[str, int]]:
+    """Identities with the contacts that they are, each looked up in the index: for some, not for many."""
+    found: list[tuple[str, int]] = []
+    for first in range(0, len(identities), KEYS_IN_A_STATEMENT):
+        keys = identities[first : first + KEYS_IN_A_STATEMENT]
+        places = ", ".join(f"${number}" for number in range(1, len(keys) + 1))
+        query = f"SELECT identity, contact_id FROM identities WHERE identity IN ({places})"
+        found += cursor.execute(query, keys).fetchall()
+    return found
 
 
 def stored_successor(store: Store, contact_id: int) -> int | None:

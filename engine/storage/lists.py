@@ -64,6 +64,17 @@ def stored_lists(store: Store) -> list[ListState]:
     return states
 
 
+def stored_statuses(store: Store, contact_id: int) -> dict[str, str]:
+    """The statuses of a contact's subscriptions, by list, deleted ones included."""
+    return dict(store.rows("SELECT list_id, status FROM subscriptions WHERE contact_id = $1", [contact_id]))
+
+
+def stored_email(store: Store, contact_id: int) -> str | None:
+    """The e-mail of a contact, if it has one."""
+    rows = store.rows("SELECT email FROM contacts WHERE contact_id = $1", [contact_id])
+    return rows[0][0] if rows else None
+
+
 def stored_mails(store: Store, *, after: int, limit: int) -> list[StoredMail]:
     """The mails with a number above `after`, in order, so many at most."""
     rows = store.rows(

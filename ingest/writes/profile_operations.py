@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from itertools import pairwise
 from math import isfinite
@@ -23,10 +24,10 @@ from ingest.values import RefusedValueError
 from ingest.values.refused import wrong_type
 from ingest.writes.contact_document import ALWAYS_THERE, FIELD_IDENTITIES, ContactDocument, is_e164, reader_of
 from ingest.writes.json_operations import ABSENT, MOST_SEGMENTS, ClashError, Operator, Path, changed_json, same_json
-from ingest.writes.matching import contacts_to_merge, known_contact
+from ingest.writes.matching import contacts_to_merge, known_contact, matched_contacts
 from ingest.writes.merging import merge_contacts, planned_merge
 from ingest.writes.suppression import check_none_suppressed
-from ingest.writes.upsert import check_keeps_an_identity, update_contact
+from ingest.writes.upsert import check_keeps_an_identity, create_contact, update_contact
 from ingest.writes.write import Outcome
 
 _TAGS, _PROFILE = "tags", "profile"
@@ -75,10 +76,15 @@ def read_operations(
 
 @dataclass(frozen=True, slots=True)
 class ChangeProfile:
-    """Operations on the contact of an identity."""
+    """Operations on the contact of an identity; if it `creates`, who is nobody yet becomes one, at `created_at`.
+
+    `created_at` is naive, in UTC; now if it is None.
+    """
 
     identity: str
     operations: tuple[Operation, ...]
+    creates: bool = False
+    created_at: datetime | None = None
 
     def needs(self) -> Needs:
         """The contacts of the identity and of those that are set."""
@@ -86,7 +92,9 @@ class ChangeProfile:
 
     def apply(self, changes: ChangeSet) -> Outcome:
         """Apply all operations; if an identity is set that is another contact's, merge with it first."""
-        contact_id = known_contact(changes, self.identity)
+        contact_id = changes.identities.owner(self.identity) if self.creates else known_contact(changes, self.identity)
+        if contact_id is None:
+            return self._created(changes)
         changes.contacts.load_one(contact_id)
         identities = tuple(_identities(self.operations))
         others = contacts_to_merge(changes, contact_id, identities)
@@ -99,6 +107,27 @@ class ChangeProfile:
         document = _document(partial(changes.contacts.get, contact_id), self.operations, identities)
         check_keeps_an_identity(changes, contact_id, document)
         return Outcome.UPDATED if update_contact(changes, contact_id, document) else Outcome.UNCHANGED
+
+    def _created(self, changes: ChangeSet) -> Outcome:
+        """Apply all operations to a new contact, or to the one that is known by an identity that they set."""
+        kind, _, value = self.identity.partition(":")
+        base: dict[str, Any] = {kind: value} if kind in FIELD_IDENTITIES else {}
+        identities = (self.identity, *_identities(self.operations))
+        check_none_suppressed(changes, identities)
+        found = matched_contacts(changes, identities)
+        if not found:
+            if self.created_at is not None:
+                base["created_at"] = self.created_at
+            document = _document(base.get, self.operations, identities)
+            create_contact(changes, ContactDocument({**base, **document.values}, identities, document.tags))
+            return Outcome.CREATED
+        changes.contacts.load(found)
+        is_several = len(found) > 1
+        current = planned_merge(changes, found).values.get if is_several else partial(changes.contacts.get, found[0])
+        document = _document(current, self.operations, identities)
+        contact_id = merge_contacts(changes, found) if is_several else found[0]
+        update_contact(changes, contact_id, ContactDocument({**base, **document.values}, identities, document.tags))
+        return Outcome.MERGED if is_several else Outcome.UPDATED
 
 
 def _by_path(operator: Operator, arguments: object, path: str) -> Iterable[tuple[object, object]]:

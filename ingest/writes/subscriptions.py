@@ -22,22 +22,25 @@ from ingest.writes.write import Outcome
 class Subscribe:
     """A known contact is to be on a list, because an application (`Cause.API`, `API_FORCED`) or an import says so."""
 
-    identity: str
+    address: Address
     list_id: str
     cause: Cause
 
     def needs(self) -> Needs:
         """The contact and its subscriptions."""
-        return Needs(identities=(self.identity,), subscriptions=True)
+        if isinstance(self.address, str):
+            return Needs(identities=(self.address,), subscriptions=True)
+        return address_needs(self.address)
 
     def apply(self, changes: ChangeSet) -> Outcome:
         """Follow the rules. Raises: UnknownListError, UnknownContactError; SubscriptionBlockedError but for imports."""
         live = live_list(changes, self.list_id)
-        contact_id = addressed_contact(changes, self.identity)
+        contact_id = addressed_contact(changes, self.address)
         is_new = changes.subscriptions.get(contact_id, self.list_id) is None
         step = _follow(changes, contact_id, live, self.cause)
         if step.is_blocked and self.cause is not Cause.IMPORT:
-            raise SubscriptionBlockedError(self.identity.partition(":")[2], self.list_id, str(step.status))
+            name = str(self.address).partition(":")[2] or "the contact"
+            raise SubscriptionBlockedError(name, self.list_id, str(step.status))
         if step.kind is None:
             return Outcome.BLOCKED if step.is_blocked else Outcome.UNCHANGED
         return Outcome.CREATED if is_new else Outcome.UPDATED

@@ -1,0 +1,15 @@
+"""What people see without a token: forms, links of mails, the notification centre."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from api.http.public import forms, links, preferences
+
+_MODULES = (forms, links, preferences)
+
+TAGS = [module.TAG for module in _MODULES]
+
+router = APIRouter()
+for _module in _MODULES:
+    router.include_router(_module.router)

@@ -1,0 +1,202 @@
+"""What people see without a token: forms that tell nothing, links of mails, the notification centre."""
+
+from __future__ import annotations
+
+import re
+import statistics
+from collections.abc import Iterator
+from contextlib import ExitStack
+from html.parser import HTMLParser
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+import populace
+from api.http.app import ServerSettings, create_app
+from api.http.tokens import Tokens
+from api.http.workspaces import Workspaces
+from ingest.workspace import Workspace
+from tests.http_server import serving_in_a_thread
+
+KNOWN = {"active": "active@x.example", "bounced": "bounced@x.example", "complained": "complained@x.example"}
+_numbers = count()
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[httpx.Client, Workspace]]:
+    """A client, and the workspace that it asks."""
+    populace.init(tmp_path / "main").close()
+    with ExitStack() as stack:
+        tokens = stack.enter_context(Tokens(tmp_path))
+        workspaces = stack.enter_context(Workspaces(tmp_path))
+        workspaces.open_all()
+        settings = ServerSettings(forms_per_address=100_000, forms_per_email=20)
+        url = stack.enter_context(serving_in_a_thread(create_app(workspaces, tokens, settings)))
+        shop = workspaces.get("main")
+        shop.lists.save("news", name="Our <news>", is_public=True, description="What we make")
+        shop.lists.save("club", name="Club", is_public=True, is_double_optin=True, confirmation_template_id="c")
+        shop.lists.save("staff", name="Staff")
+        for status, email in KNOWN.items():
+            shop.upsert({"email": email, "first_name": "Old"})
+            shop.lists.subscribe(email, "news")
+            if status != "active":
+                shop.lists.set_status(email, "news", status)
+        yield stack.enter_context(httpx.Client(base_url=url, timeout=30)), shop
+
+
+def subscribe(client: httpx.Client, email: object, *list_ids: str, **more: object) -> httpx.Response:
+    body = {"workspace_id": "main", "contact": {"email": email, **more}, "list_ids": list_ids or ("news",)}
+    return client.post("/subscribe", json=body)
+
+
+def status_of(shop: Workspace, email: str) -> dict[str, str]:
+    return {item.list_id: item.status for item in shop.record(email).subscriptions}
+
+
+def test_a_form_says_the_same_whoever_it_is(served: tuple[httpx.Client, Workspace]) -> None:
+    client, shop = served
+    answers: dict[str, list[httpx.Response]] = {name: [] for name in ("unknown", *KNOWN)}
+    for _ in range(12):
+        for name, found in answers.items():
+            found.append(subscribe(client, KNOWN.get(name, f"new-{next(_numbers)}@x.example")))
+    kinds = {
+        (answer.status_code, answer.content, *sorted(_headers(answer)))
+        for found in answers.values()
+        for answer in found
+    }
+    assert len(kinds) == 1
+    ((status, content, *_),) = kinds
+    assert (status, content) == (200, b'{"success":true}')
+    medians = [statistics.median(answer.elapsed.total_seconds() for answer in found) for found in answers.values()]
+    assert max(medians) - min(medians) < 0.05
+    assert {name: status_of(shop, email)["news"] for name, email in KNOWN.items()} == {name: name for name in KNOWN}
+
+
+def _headers(answer: httpx.Response) -> Iterator[tuple[str, str]]:
+    for name, value in answer.headers.items():
+        if name not in {"date", "x-request-id"}:
+            yield name, value
+
+
+def test_who_is_new_becomes_a_contact_and_who_is_known_is_not_changed(served: tuple[httpx.Client, Workspace]) -> None:
+    client, shop = served
+    assert subscribe(client, "New@X.example", "news", "club", first_name="Nia").status_code == 200
+    assert status_of(shop, "new@x.example") == {"news": "active", "club": "pending"}
+    assert shop.record("new@x.example").fields["first_name"] == "Nia"
+    subscribe(client, KNOWN["active"], "club", first_name="Mallory", lifetime_value=5)
+    assert shop.record(KNOWN["active"]).fields["first_name"] == "Old"
+    assert [(mail.mail, mail.email) for mail in shop.lists.outbox()] == [
+        ("confirmation", "new@x.example"), ("confirmation", KNOWN["active"]),
+    ]  # fmt: skip
+
+
+def test_forms_that_are_not_valid_are_refused_and_nothing_is_done(served: tuple[httpx.Client, Workspace]) -> None:
+    client, shop = served
+    elsewhere = {"workspace_id": "x", "contact": {"email": "a@x.example"}, "list_ids": ["news"]}
+    for answer, status, problem in (
+        (subscribe(client, "nobody"), 400, "is not an e-mail"),
+        (subscribe(client, 5), 400, "must be given"),
+        (subscribe(client, "a@x.example", "news", "staff"), 422, "is private"),
+        (subscribe(client, "a@x.example", "news", "olds"), 404, "list_ids[1]: no list has the id 'olds'"),
+        (subscribe(client, "a@x.example", external_id="u-1"), 400, "must be known by its e-mail"),
+        (subscribe(client, "a@x.example", color="red"), 400, "no contact field"),
+        (
+            client.post(
+                "/subscribe", json={"workspace_id": "x", "contact": {"email": "a@x.example"}, "list_ids": ["news"]}
+            ),
+            404,
+            "no such workspace",
+        ),
+    ):
+        assert (answer.status_code, problem in answer.json()["error"]) == (status, True), answer.text
+    assert shop.contact_count() == len(KNOWN)
+
+
+def test_one_e_mail_is_not_asked_for_again_and_again(served: tuple[httpx.Client, Workspace]) -> None:
+    client, _ = served
+    statuses = [subscribe(client, "often@x.example").status_code for _ in range(25)]
+    assert set(statuses) == {200, 429}
+    assert statuses.index(429) >= 20
+    assert subscribe(client, "other@x.example").status_code == 200
+
+
+def test_a_link_shows_a_button_and_the_button_does_it(served: tuple[httpx.Client, Workspace]) -> None:
+    client, shop = served
+    subscribe(client, "new@x.example", "club")
+    (mail,) = shop.lists.outbox()
+    link = {"wid": "main", "token": mail.token}
+    for _ in range(2):  # a program that opens every link confirms nothing
+        page = client.get("/confirm", params=link)
+        assert (page.status_code, "Do you want to get <strong>Club</strong>?" in page.text) == (200, True)
+    assert status_of(shop, "new@x.example") == {"club": "pending"}
+    done = client.post("/confirm", params=link)
+    assert (done.status_code, "From now on you get <strong>Club</strong>" in done.text) == (200, True)
+    assert status_of(shop, "new@x.example") == {"club": "active"}
+    off = {"wid": "main", "token": shop.lists.token("unsubscribe", KNOWN["active"], "news")}
+    assert "Our &lt;news&gt;" in client.get("/unsubscribe", params=off).text
+    one_click = client.post("/unsubscribe", params=off, data={"List-Unsubscribe": "One-Click"})
+    assert (one_click.status_code, status_of(shop, KNOWN["active"])["news"]) == (200, "unsubscribed")
+    for path, query in (
+        ("/confirm", off),
+        ("/unsubscribe", link),
+        ("/unsubscribe", {**off, "wid": "x"}),
+        ("/unsubscribe", {**off, "token": "x"}),
+    ):
+        for answer in (client.get(path, params=query), client.post(path, params=query)):
+            assert (answer.status_code, "This link does not work" in answer.text) == (400, True)
+            assert answer.headers["referrer-policy"] == "no-referrer"
+
+
+def test_a_mail_program_unsubscribes_by_proof(served: tuple[httpx.Client, Workspace]) -> None:
+    client, shop = served
+    proof = shop.lists.email_proof(KNOWN["active"])
+    body = {"wid": "main", "email": KNOWN["active"].upper(), "email_hmac": proof, "lids": ["news", "olds"]}
+    for wrong in ({"email_hmac": "0" * 64}, {"email_hmac": "é"}, {"email": KNOWN["bounced"]}):
+        assert client.post("/unsubscribe-oneclick", json={**body, **wrong}).status_code == 400
+    assert status_of(shop, KNOWN["active"])["news"] == "active"
+    assert client.post("/unsubscribe-oneclick", json=body).json() == {"success": True}
+    assert status_of(shop, KNOWN["active"])["news"] == "unsubscribed"
+
+
+class Boxes(HTMLParser):
+    """The checkboxes of a page: by value, which attributes they have."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: dict[str, set[str]] = {}
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        if tag == "input":
+            self.found[str(values["value"])] = {*values} - {"type", "name", "value"}
+
+
+def test_the_notification_centre_shows_and_takes_what_a_person_wants(served: tuple[httpx.Client, Workspace]) -> None:
+    client, shop = served
+    shop.lists.subscribe(KNOWN["active"], "staff")
+    link: dict[str, Any] = {"wid": "main", "token": shop.lists.token("notification_center", KNOWN["active"])}
+    page = client.get("/notification-center", params=link)
+    assert Boxes(page.text).found == {"club": set(), "news": {"checked"}, "staff": {"checked"}}
+    assert "Our &lt;news&gt;" in page.text
+    assert "<script" not in page.text
+    assert re.search(r'<html lang="en">', page.text)
+    saved = client.post("/notification-center", params=link, data={"list": ["club", "staff"]})
+    assert Boxes(saved.text).found == {"club": {"checked"}, "news": set(), "staff": {"checked"}}
+    assert "Your choice is saved." in saved.text
+    assert status_of(shop, KNOWN["active"]) == {"club": "active", "news": "unsubscribed", "staff": "active"}
+    client.post("/notification-center", params=link, data={})
+    assert status_of(shop, KNOWN["active"]) == {"club": "unsubscribed", "news": "unsubscribed", "staff": "unsubscribed"}
+    assert [item["list_id"] for item in client.get("/preferences", params=link).json()["lists"]] == ["club", "news"]
+    assert client.post("/preferences", json={**link, "list_ids": ["news"]}).json() == {"success": True}
+    assert status_of(shop, KNOWN["active"])["news"] == "active"
+    assert client.post("/preferences", json={**link, "list_ids": ["staff"]}).status_code == 404
+    refused = {"wid": "main", "token": shop.lists.token("notification_center", KNOWN["bounced"])}
+    assert Boxes(client.get("/notification-center", params=refused).text).found["news"] == {"disabled"}
+    client.post("/preferences", json={**refused, "list_ids": ["news"]})
+    assert status_of(shop, KNOWN["bounced"])["news"] == "bounced"
+    assert client.get("/preferences", params={**link, "token": "x"}).status_code == 400
+    assert client.get("/notification-center", params={**link, "token": "x"}).status_code == 400
