@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from engine.definition.vocabulary import SUBSCRIPTION_STATUSES
-from engine.errors import InvalidValueError, one_of
+from engine.errors import InvalidValueError, UnknownContactError, one_of
 from engine.execute.contact import segments_of
 from engine.execute.contact_export import known_contact_id
 from engine.execute.contact_listing import ContactFilter, ContactPage, list_contacts
@@ -15,11 +17,19 @@ from engine.execute.custom_event_records import CustomEventPage, CustomEventReco
 from engine.execute.memberships import Membership
 from engine.execute.timeline_pages import Place, TimelinePage, timeline_page
 from engine.storage import Store
-from engine.storage.contact_lookup import contacts_of_identities
 from engine.storage.segments import found_segment, stored_segments
+from ingest.known_identities import KnownIdentities
 from ingest.writes.contact_address import Contact, read_address
 
 MOST_ON_A_PAGE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class IsMember:
+    """Whether a contact is in a segment, as it was computed at `as_of` (UTC; None: never)."""
+
+    is_member: bool
+    as_of: datetime | None
 
 
 class RecordMethods(ABC):
@@ -30,6 +40,11 @@ class RecordMethods(ABC):
     """
 
     _store: Store
+    _known_identities: KnownIdentities
+
+    @abstractmethod
+    def _known_memberships(self) -> Mapping[str, Membership] | None:
+        """The stored memberships, if they are in memory."""
 
     @abstractmethod
     def _read_memberships(self) -> Mapping[str, Membership]:
@@ -66,13 +81,39 @@ class RecordMethods(ABC):
         named rightly.
         """
         identities = [read_address(contact, path=f"contacts[{number}]") for number, contact in enumerate(contacts)]
-        known = contacts_of_identities(self._store, set(identities))
+        known = self._known_identities.contact_ids(set(identities))
         memberships = self._read_memberships()
         for segment_id in segment_ids or ():
             if segment_id not in memberships:
                 found_segment(stored_segments(self._store), segment_id)
         wanted = memberships if segment_ids is None else {n: memberships[n] for n in segment_ids if n in memberships}
         return [segments_of(known[name], wanted) if name in known else None for name in identities]
+
+    def known_membership(self, contact: Contact, segment_id: str) -> IsMember | None:
+        """Whether a contact is in a segment, as last computed, if that can be told from memory: without any waiting.
+
+        Raises: CallerError for a contact that is not named rightly.
+        """
+        identity = read_address(contact)
+        known, memberships = self._known_identities.in_memory([identity]), self._known_memberships()
+        if known is None or memberships is None or segment_id not in memberships or identity not in known:
+            return None
+        membership = memberships[segment_id]
+        return IsMember(membership.members.has(known[identity]), membership.as_of)
+
+    def membership(self, contact: Contact, segment_id: str) -> IsMember:
+        """Whether a contact is in a segment, as last computed. Raises: UnknownContactError, UnknownSegmentError."""
+        identity = read_address(contact)
+        known, memberships = self._known_identities.contact_ids([identity]), self._read_memberships()
+        membership = memberships.get(segment_id)
+        if membership is None:
+            found_segment(stored_segments(self._store), segment_id)
+        if identity not in known:
+            kind, _, value = identity.partition(":")
+            raise UnknownContactError(value, kind=kind)
+        if membership is None:
+            return IsMember(False, None)
+        return IsMember(membership.members.has(known[identity]), membership.as_of)
 
     def contact_count(self) -> int:
         """How many contacts there are."""

@@ -118,11 +118,6 @@ class SegmentMethods(ABC):
         stored = found_segment(stored_segments(self._store), segment_id)
         return _state(stored, self._read_memberships().get(segment_id))
 
-    def computed_at(self, segment_id: str) -> datetime | None:
-        """The instant of which members of a segment are known; None before the first. Raises: UnknownSegmentError."""
-        membership = self._read_memberships().get(segment_id)
-        return self.segment(segment_id).as_of if membership is None else membership.as_of
-
     def delete_segment(self, segment_id: str) -> None:
         """Delete a segment; its members leave it. Raises: UnknownSegmentError; SegmentInUseError if others name it."""
         now = datetime.now(UTC)

@@ -31,6 +31,7 @@ from ingest.events import Events
 from ingest.fields import Fields
 from ingest.importing import ImportReport, import_dataset
 from ingest.keeping_methods import KeepingMethods
+from ingest.known_identities import KnownIdentities
 from ingest.lists import Lists
 from ingest.load import OnTable
 from ingest.planning_methods import PlanningMethods
@@ -91,6 +92,7 @@ class Workspace(
         self.path = path
         self._store, self._held, self._clock = store, held, clock
         self._writer = Writer(store, clock=clock)
+        self._known_identities = KnownIdentities(store, self._writer)
         held.callback(self._writer.close)
         self.events, self.fields = Events(self._writer), Fields(self._writer)
         self._lists, self._tags = Lists(store, self._writer), Tags(store, self._writer)
@@ -246,6 +248,13 @@ class Workspace(
     def close(self) -> None:
         """Give the workspace back. Calling it twice is fine."""
         self._held.close()
+
+    def _known_memberships(self) -> Mapping[str, Membership] | None:
+        """The stored memberships, if they were read after the last change of them."""
+        read = self._memberships
+        if read is None or read[0] != self._store.membership_change_count:
+            return remembered_memberships(self._store, self._store.membership_change_count)
+        return read[1]
 
     def _read_memberships(self) -> Mapping[str, Membership]:
         """The stored memberships, read once after each change of them."""

@@ -92,6 +92,13 @@ class Writer:
             finally:
                 cursor.execute("ROLLBACK")
 
+    def known_owners(self, identities: Sequence[str]) -> dict[str, int | None] | None:
+        """The contacts that identities are after the last commit, from memory; None where that does not know all."""
+        memory = self._memory
+        if memory is None or memory.identities is None or memory.change_count != self._store.change_count:
+            return None
+        return memory.identities.owners(identities)
+
     @property
     def figures(self) -> tuple[int, int, int]:
         """How many groups were committed since the start, how many writes they were, and how many wait now."""

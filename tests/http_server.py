@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -12,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Empty, Queue
 
 import httpx
 from fastapi import FastAPI
@@ -29,12 +27,13 @@ START_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server that runs. `log` has what it wrote to standard error so far, line by line."""
+    """A server that runs. `log` is its standard error so far, line by line, `said` what it printed before it began."""
 
     root: Path
     url: str
     process: subprocess.Popen[bytes]
     log: list[str]
+    said: tuple[str, ...]
 
     def client(self, workspace_id: str, *scopes: str) -> httpx.Client:
         """A client with a new token for a workspace."""
@@ -59,12 +58,11 @@ def running_server(root: Path, *options: str, has_tokens: bool = True) -> Iterat
     command = [sys.executable, "-c", COMMAND, "serve", str(root), "--port", "0", *options]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
-        lines: Queue[str] = Queue()
         log: list[str] = []
-        reading = threading.Thread(target=_read, args=(process, lines, log), daemon=True)
+        reading = threading.Thread(target=_read, args=(process, log), daemon=True)
         reading.start()
         try:
-            yield Server(root, _address(lines, process), process, log)
+            yield _started(root, process, log)
         finally:
             if process.poll() is None:
                 process.terminate()
@@ -93,23 +91,18 @@ def serving_in_a_thread(app: FastAPI) -> Iterator[str]:
         thread.join(timeout=START_SECONDS)
 
 
-def _read(process: subprocess.Popen[bytes], lines: Queue[str], log: list[str]) -> None:
+def _read(process: subprocess.Popen[bytes], log: list[str]) -> None:
     assert process.stderr is not None
     for line in process.stderr:
         log.append(line.decode())
-        lines.put(log[-1])
 
 
-def _address(lines: Queue[str], process: subprocess.Popen[bytes]) -> str:
-    said = []
-    while True:
-        try:
-            said.append(lines.get(timeout=START_SECONDS))
-        except Empty:
-            raise AssertionError(f"the server did not start: {process.poll()}, {said}") from None
-        try:
-            event = str(json.loads(said[-1])["event"])
-        except ValueError:
-            continue
-        if event.startswith("Uvicorn running on "):
-            return event.split()[3]
+def _started(root: Path, process: subprocess.Popen[bytes], log: list[str]) -> Server:
+    """The server, once it says where it listens; what it said before that."""
+    assert process.stdout is not None
+    said: list[str] = []
+    while line := process.stdout.readline().decode():
+        if line.startswith("listening on "):
+            return Server(root, line.split()[2].rstrip(","), process, log, tuple(said))
+        said.append(line)
+    raise AssertionError(f"the server did not start: {process.wait()}, {log}")

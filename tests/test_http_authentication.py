@@ -279,8 +279,7 @@ def test_the_commands_on_tokens(tmp_path: Path) -> None:
 
 def test_without_any_token_the_server_makes_one_and_stays_on_the_loopback(tmp_path: Path) -> None:
     with running_server(tmp_path / "shops", has_tokens=False) as server:
-        assert server.process.stdout is not None
-        line = server.process.stdout.readline().decode()
+        (line,) = server.said
         text = line.rpartition(" ")[2].strip()
         assert line == f"admin token of workspace main, shown only now: {text}\n"
         headers = {"Authorization": f"Bearer {text}"}

@@ -103,13 +103,7 @@ def test_forms_that_are_not_valid_are_refused_and_nothing_is_done(served: tuple[
         (subscribe(client, "a@x.example", "news", "olds"), 404, "list_ids[1]: no list has the id 'olds'"),
         (subscribe(client, "a@x.example", external_id="u-1"), 400, "must be known by its e-mail"),
         (subscribe(client, "a@x.example", color="red"), 400, "no contact field"),
-        (
-            client.post(
-                "/subscribe", json={"workspace_id": "x", "contact": {"email": "a@x.example"}, "list_ids": ["news"]}
-            ),
-            404,
-            "no such workspace",
-        ),
+        (client.post("/subscribe", json=elsewhere), 404, "no such workspace"),
     ):
         assert (answer.status_code, problem in answer.json()["error"]) == (status, True), answer.text
     assert shop.contact_count() == len(KNOWN)

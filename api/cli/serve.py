@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -70,7 +71,7 @@ def serve(
             workspaces.open_all()
             app = create_app(workspaces, tokens, settings)
             _let_server_have_signals()
-            serve_app(app, host=host or LOOPBACK, port=port)
+            serve_app(app, host=host or LOOPBACK, port=port, on_listening=_say)
         tokens.write_last_used()
 
 
@@ -79,6 +80,11 @@ def _make_first_tokens(tokens: Tokens, ids: list[str]) -> None:
     for workspace_id in ids:
         text = tokens.create(workspace_id, [Scope.ADMIN])
         out.print(f"admin token of workspace [bold]{escape(workspace_id)}[/], shown only now: {text}", soft_wrap=True)
+
+
+def _say(url: str) -> None:
+    out.print(f"listening on {url}, documented at {url}/docs", soft_wrap=True)
+    sys.stdout.flush()
 
 
 def _let_server_have_signals() -> None:

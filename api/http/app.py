@@ -18,6 +18,7 @@ from api.http.gate import Gate, Limits
 from api.http.metrics import Metrics
 from api.http.rates import Rate, Rates
 from api.http.rest.shapes import PROBLEM_TYPE
+from api.http.rpc.shapes import Failure
 from api.http.tokens import Tokens
 from api.http.workspaces import Workspaces
 
@@ -76,6 +77,16 @@ def create_app(workspaces: Workspaces, tokens: Tokens, settings: ServerSettings 
     return app
 
 
+def _content_of_error(path: str, status: str) -> dict[str, Any]:
+    """What the document says of the body of an error."""
+    if path in public.PAGES and int(status) == HTTPStatus.BAD_REQUEST:
+        return {"text/html": {"schema": {"type": "string"}}}
+    if path.startswith("/v1/"):
+        return {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    model = profiles.ProfileFailure if path.startswith("/v2/") else Failure
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}}
+
+
 def _document(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI document, with the media type that problems of `/v1/*` really have."""
     if app.openapi_schema is None:
@@ -83,9 +94,9 @@ def _document(app: FastAPI) -> dict[str, Any]:
             title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
         )
         for path, operations in document["paths"].items():
-            for operation in operations.values() if path.startswith("/v1/") else ():
+            for operation in operations.values():
                 for status, response in operation["responses"].items():
                     if int(status) >= HTTPStatus.BAD_REQUEST:
-                        response["content"] = {PROBLEM_TYPE: response["content"]["application/json"]}
+                        response["content"] = _content_of_error(path, status)
         app.openapi_schema = document
     return app.openapi_schema

@@ -25,6 +25,10 @@ class Caller:
     token: Token
     workspaces: Workspaces
 
+    def open_workspace(self) -> Workspace | None:
+        """The workspace of the token, if it is open already: without any waiting."""
+        return self.workspaces.opened(self.token.workspace_id)
+
     def workspace(self, workspace_id: str | None = None) -> Workspace:
         """The workspace of the token, which is the one that a request names, if it names one.
 

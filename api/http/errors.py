@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
@@ -120,7 +121,21 @@ def install(app: FastAPI) -> None:
     async def answer_http(request: Request, error: HTTPException) -> Response:
         status = HTTPStatus(error.status_code)
         said = status.phrase.lower() if error.detail == status.phrase else str(error.detail)
-        return _answer(request, status, said, headers=error.headers)
+        headers = error.headers
+        if status is HTTPStatus.METHOD_NOT_ALLOWED:
+            # The router names the methods of one route; several may have this path.
+            headers = {"Allow": ", ".join(_methods_of(app.openapi()["paths"], request.url.path))}
+        return _answer(request, status, said, headers=headers)
+
+
+def _methods_of(paths: Mapping[str, Mapping[str, object]], asked: str) -> list[str]:
+    """The methods that the routes of a path have."""
+    found: set[str] = set()
+    for path, methods in {asked: paths[asked]}.items() if asked in paths else paths.items():
+        pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path))
+        if re.fullmatch(pattern, asked):
+            found.update(method.upper() for method in methods)
+    return sorted(found)
 
 
 def error_body(path: str, status: HTTPStatus, message: str, *, at: str | None = None) -> tuple[bytes, str]:

@@ -44,7 +44,7 @@ class Gate:
 
     def __init__(self, app: App, *, limits: Limits, metrics: Metrics, patient: frozenset[str] = frozenset()) -> None:
         self._app, self._limits, self._metrics, self._patient = app, limits, metrics, patient
-        self._left_behind: set[asyncio.Task[None]] = set()
+        self._refusals: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer one request; what is no request goes through as it is."""
@@ -64,33 +64,35 @@ class Gate:
             self._metrics.refused.labels("body_bytes").inc()
             await request.refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _too_large(self._limits))
             return
-        # A task, for a thread that computes cannot be stopped: it is left behind when its time is over.
-        task = asyncio.ensure_future(self._app(request.scope, request.receive, request.send))
-        is_patient = request.scope["path"] in self._patient
-        done, _ = await asyncio.wait({task}, timeout=None if is_patient else self._limits.answer_seconds)
-        if not done and not request.has_started:
-            self._metrics.refused.labels("answer_seconds").inc()
-            request.is_over = True
-            self._left_behind.add(task)
-            task.add_done_callback(self._forget)
-            problem = f"no answer within {self._limits.answer_seconds:g} s; what was to be written may still be"
-            await request.refuse(HTTPStatus.GATEWAY_TIMEOUT, problem)
-            return
+        waiting = None
+        if request.scope["path"] not in self._patient:
+            waiting = asyncio.get_running_loop().call_later(self._limits.answer_seconds, self._give_up, request)
         try:
-            await task
+            await self._app(request.scope, request.receive, request.send)
         except Exception as error:
             bug_id = uuid.uuid4().hex[:12]
             details = {name: getattr(error, name) for name in ("step", "sql") if hasattr(error, name)}
             log.error("bug", bug_id=bug_id, request_id=request.id, exc_info=error, **details)
+            if request.is_over:
+                return
             if request.has_started:
                 raise  # what was sent is not whole: the server hangs up
             problem = f"a bug of populace, not of yours; the server's log has it as {bug_id}"
             await request.refuse(HTTPStatus.INTERNAL_SERVER_ERROR, problem)
+        finally:
+            if waiting is not None:
+                waiting.cancel()
 
-    def _forget(self, task: asyncio.Task[None]) -> None:
-        self._left_behind.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.warning("failed after its time was over", exc_info=task.exception())
+    def _give_up(self, request: _Request) -> None:
+        """Answer a request whose time is over. What works on it works on, for a thread cannot be stopped."""
+        if request.has_started or request.is_over:
+            return
+        self._metrics.refused.labels("answer_seconds").inc()
+        request.is_over = True
+        problem = f"no answer within {self._limits.answer_seconds:g} s; what was to be written may still be"
+        task = asyncio.ensure_future(request.refuse(HTTPStatus.GATEWAY_TIMEOUT, problem))
+        self._refusals.add(task)  # else nobody keeps it until it is done
+        task.add_done_callback(self._refusals.discard)
 
     def _tell(self, request: _Request) -> None:
         seconds = time.perf_counter() - request.started

@@ -6,6 +6,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
 from pydantic import BaseModel
 
+from api.http.workspaces import Workspaces
+
 TAG = {"name": "health", "description": "Whether the server is alive, and what it measures. No token is needed."}
 
 router = APIRouter(tags=["health"])
@@ -18,10 +20,11 @@ class Health(BaseModel):
 
 
 class Readiness(BaseModel):
-    """That a server takes requests, and for how many workspaces."""
+    """That a server takes requests, for how many workspaces, and whether memberships follow in all of them."""
 
     status: str
     workspaces: int
+    is_current: bool
 
 
 @router.get("/health")
@@ -32,8 +35,10 @@ async def read_health() -> Health:
 
 @router.get("/ready")
 async def read_readiness(request: Request) -> Readiness:
-    """Whether workspaces are open, so that requests can be answered."""
-    return Readiness(status="ready", workspaces=len(request.app.state.workspaces.ids))
+    """Whether workspaces are open, so that requests can be answered; `is_current` is false while one catches up."""
+    workspaces: Workspaces = request.app.state.workspaces
+    is_current = all(workspaces.get(name).figures().lag_seconds == 0 for name in workspaces.ids)
+    return Readiness(status="ready", workspaces=len(workspaces.ids), is_current=is_current)
 
 
 @router.get("/metrics", response_class=PlainTextResponse)

@@ -21,7 +21,7 @@ _UNSET = "$unset"
 TAG = {"name": "v2", "description": "Profiles changed by operations, by external id."}
 
 
-class Failure(BaseModel):
+class ProfileFailure(BaseModel):
     """What went wrong: where, what, and what to do."""
 
     statusCode: int  # noqa: N815 (the word of the wire)
@@ -31,7 +31,7 @@ class Failure(BaseModel):
 
 router = json_router(
     "v2",
-    {status: {"model": Failure, "description": said["description"]} for status, said in FAILURES.items()},
+    {status: {"model": ProfileFailure, "description": said["description"]} for status, said in FAILURES.items()},
     prefix="/v2",
 )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import resource
 import sys
+from collections.abc import Callable
+from socket import socket
 from typing import Any
 
 import uvicorn
@@ -58,17 +60,36 @@ class PatientProtocol(HttpToolsProtocol):
             self._waiting = None
 
 
-def serve(app: FastAPI, *, host: str, port: int) -> None:
+OnListening = Callable[[str], None]
+"""Is told the address once requests are answered there."""
+
+
+class Server(uvicorn.Server):
+    """Says when it listens, and where."""
+
+    def __init__(self, config: uvicorn.Config, on_listening: OnListening) -> None:
+        super().__init__(config)
+        self._on_listening = on_listening
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        """Begin to listen."""
+        await super().startup(sockets)
+        if self.started and not self.should_exit:
+            host, port, *_ = self.servers[0].sockets[0].getsockname()
+            self._on_listening(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+
+
+def serve(app: FastAPI, *, host: str, port: int, on_listening: OnListening) -> None:
     """Answer requests until SIGINT or SIGTERM comes; those under way are answered first.
 
     Raises: SystemExit when the address cannot be had.
     """
     _raise_open_files()
     sys.setswitchinterval(SWITCH_SECONDS)
-    server_of(app, host=host, port=port).run()
+    server_of(app, host=host, port=port, on_listening=on_listening).run()
 
 
-def server_of(app: FastAPI, *, host: str, port: int) -> uvicorn.Server:
+def server_of(app: FastAPI, *, host: str, port: int, on_listening: OnListening = lambda _: None) -> Server:
     """What `serve` runs; its `run` may also be called in a thread."""
     config = uvicorn.Config(
         app,
@@ -86,7 +107,7 @@ def server_of(app: FastAPI, *, host: str, port: int) -> uvicorn.Server:
         date_header=True,
         proxy_headers=False,
     )
-    return uvicorn.Server(config)
+    return Server(config, on_listening)
 
 
 def _raise_open_files() -> None:

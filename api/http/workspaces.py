@@ -60,6 +60,10 @@ class Workspaces:
                 self._open = {**self._open, workspace_id: self._opened(workspace_id, len(self._open) + 1)}
             return self._open[workspace_id]
 
+    def opened(self, workspace_id: str) -> Workspace | None:
+        """A workspace that is open; None for every other one."""
+        return self._open.get(workspace_id)
+
     def close(self) -> None:
         """Commit what waits, bring the logs into the files, and give all back. Calling it twice is fine."""
         with self._opening:

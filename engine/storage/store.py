@@ -163,6 +163,11 @@ class Store:
         """Say that `touched` was emptied, or will be of all that is in it now: who is written of goes in again."""
         self.touched_epoch += 1
 
+    @property
+    def is_read_only(self) -> bool:
+        """Whether it was opened to be read only."""
+        return self._read_only
+
     @contextmanager
     def reading(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor that sees the store as it is now, whatever is written while the block runs; nobody waits for it."""

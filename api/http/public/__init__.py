@@ -10,6 +10,9 @@ _MODULES = (forms, links, preferences)
 
 TAGS = [module.TAG for module in _MODULES]
 
+PAGES = frozenset({"/confirm", "/unsubscribe", "/notification-center"})
+"""Paths that answer people: what is wrong is said by a page, too."""
+
 router = APIRouter()
 for _module in _MODULES:
     router.include_router(_module.router)

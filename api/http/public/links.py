@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.json_route import json_router
-from api.http.public.pages import page
+from api.http.public.pages import failed_page, page
 from api.http.rpc.shapes import FAILURES, Success
 from api.http.workspaces import Workspaces
 from engine.errors import CallerError, InvalidTokenError
@@ -25,7 +25,7 @@ TAG = {"name": "links", "description": "Links of mails. What they carry is signe
 router = json_router("links", {status: FAILURES[status] for status in FAILURES if status not in {401, 403}})
 
 WorkspaceId = Annotated[str, Query(alias="wid", description="Id of the workspace.")]
-LinkToken = Annotated[str, Query(max_length=1024, description="What the link of the mail carries.")]
+LinkToken = Annotated[str, Query(description="What the link of the mail carries.")]
 
 
 class OneClick(BaseModel):
@@ -40,25 +40,25 @@ class OneClick(BaseModel):
 
 
 @router.get("/confirm", response_class=HTMLResponse)
-def show_confirmation(wid: WorkspaceId, token: LinkToken, request: Request) -> HTMLResponse:
+def show_confirmation(request: Request, wid: WorkspaceId = "", token: LinkToken = "") -> HTMLResponse:
     """A page with one button: programs that open every link of a mail confirm nothing by it."""
     return _asking(request, wid, token, Purpose.CONFIRMATION)
 
 
 @router.post("/confirm", response_class=HTMLResponse)
-def confirm(wid: WorkspaceId, token: LinkToken, request: Request) -> HTMLResponse:
+def confirm(request: Request, wid: WorkspaceId = "", token: LinkToken = "") -> HTMLResponse:
     """Confirm the subscription of the link; as often as it is used."""
     return _doing(request, wid, token, Purpose.CONFIRMATION)
 
 
 @router.get("/unsubscribe", response_class=HTMLResponse)
-def show_unsubscribe(wid: WorkspaceId, token: LinkToken, request: Request) -> HTMLResponse:
+def show_unsubscribe(request: Request, wid: WorkspaceId = "", token: LinkToken = "") -> HTMLResponse:
     """A page with one button."""
     return _asking(request, wid, token, Purpose.UNSUBSCRIBE)
 
 
 @router.post("/unsubscribe", response_class=HTMLResponse)
-def unsubscribe(wid: WorkspaceId, token: LinkToken, request: Request) -> HTMLResponse:
+def unsubscribe(request: Request, wid: WorkspaceId = "", token: LinkToken = "") -> HTMLResponse:
     """End the subscription of the link: by the button, or by a mail program in one click (RFC 8058)."""
     return _doing(request, wid, token, Purpose.UNSUBSCRIBE)
 
@@ -77,7 +77,7 @@ def _asking(request: Request, workspace_id: str, token: str, purpose: Purpose) -
         held = workspace.lists.holder(purpose, token)
         name = workspace.lists.get(str(held.list_id)).name
     except CallerError as error:
-        return page("link_failed", status=400, problem=str(error))
+        return failed_page(error)
     return page("link_asks", purpose=purpose.value, list_name=name)
 
 
@@ -90,7 +90,7 @@ def _doing(request: Request, workspace_id: str, token: str, purpose: Purpose) ->
             lists.unsubscribe_with(token)
         name = lists.get(str(lists.holder(purpose, token).list_id)).name
     except CallerError as error:
-        return page("link_failed", status=400, problem=str(error))
+        return failed_page(error)
     return page("link_done", purpose=purpose.value, list_name=name)
 
 

@@ -9,6 +9,8 @@ from fastapi.responses import HTMLResponse
 from liquid import Environment, FileSystemLoader
 from liquid.template import BoundTemplate
 
+from engine.errors import CallerError, ExpiredTokenError
+
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": (
@@ -23,6 +25,11 @@ HEADERS = {
 def page(name: str, *, status: int = 200, **values: object) -> HTMLResponse:
     """A page by its template."""
     return HTMLResponse(_template(name).render(**values), status, headers=HEADERS)
+
+
+def failed_page(error: CallerError) -> HTMLResponse:
+    """The page of a link that does not work, in words for people."""
+    return page("link_failed", status=400, is_old=isinstance(error, ExpiredTokenError))
 
 
 @cache

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from anyio import to_thread
-from fastapi import Query, Request
+from fastapi import Request
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.json_route import json_router
 from api.http.public.links import LinkToken, WorkspaceId, form_values
-from api.http.public.pages import page
+from api.http.public.pages import failed_page, page
 from api.http.rpc.shapes import FAILURES, Success
 from api.http.workspaces import Workspaces
 from engine.errors import CallerError
@@ -20,8 +18,6 @@ from ingest.lists import Lists
 TAG = {"name": "preferences", "description": "The notification centre, by the signed link of a mail."}
 
 router = json_router("preferences", {status: FAILURES[status] for status in FAILURES if status not in {401, 403}})
-
-Saved = Annotated[bool, Query(include_in_schema=False)]
 
 
 class Choice(BaseModel):
@@ -64,13 +60,13 @@ def save_preferences(body: Choose, request: Request) -> Success:
 
 
 @router.get("/notification-center", response_class=HTMLResponse)
-def show_notification_center(wid: WorkspaceId, token: LinkToken, request: Request) -> HTMLResponse:
+def show_notification_center(request: Request, wid: WorkspaceId = "", token: LinkToken = "") -> HTMLResponse:
     """The page for people."""
     return _page(request, wid, token)
 
 
 @router.post("/notification-center", response_class=HTMLResponse)
-async def save_notification_center(wid: WorkspaceId, token: LinkToken, request: Request) -> HTMLResponse:
+async def save_notification_center(request: Request, wid: WorkspaceId = "", token: LinkToken = "") -> HTMLResponse:
     """The form of the page: its fields `list` are the lists that the person wants to be on."""
     values = await form_values(request)
     return await to_thread.run_sync(_page, request, wid, token, values.get("list", []))
@@ -83,7 +79,7 @@ def _page(request: Request, workspace_id: str, token: str, list_ids: list[str] |
             lists.choose(token, list_ids)
         choices = lists.choices(token)
     except CallerError as error:
-        return page("link_failed", status=400, problem=str(error))
+        return failed_page(error)
     shown = [
         {
             "id": choice.list_id,

@@ -65,7 +65,7 @@ class Live:
         self._news = threading.Condition()
         self._change_count = 0
         self._seen_change_count = -1
-        self._behind_since: float | None = None
+        self._behind_since: float | None = time.monotonic()
         self._is_closing = False
         self._thread: threading.Thread | None = None
         self._segments: dict[str, StoredSegment] | None = None
@@ -101,7 +101,7 @@ class Live:
 
     @property
     def lag_seconds(self) -> float:
-        """For how long something is written that memberships do not follow yet; 0 where they do."""
+        """For how long something is written, or time has passed, that memberships do not follow; 0 where they do."""
         since = self._behind_since
         return 0.0 if since is None else time.monotonic() - since
 

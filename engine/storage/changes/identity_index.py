@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 
 import duckdb
@@ -24,7 +25,7 @@ _SEEDS = (secrets.randbits(63), secrets.randbits(63))
 
 
 class IdentityIndex:
-    """Who is known by which identity: arrays sorted by hash, and beside them what changed since."""
+    """Who is known by which identity: arrays sorted by hash, and beside them what changed since. From any thread."""
 
     def __init__(self, parts: Iterable[tuple[pl.Series, Owners]] = ()) -> None:
         nothing = (np.empty(0, np.uint64), np.empty(0, np.uint64), np.empty(0, np.int32))
@@ -32,20 +33,23 @@ class IdentityIndex:
         first, second, contact_ids = (np.concatenate(parts) for parts in zip(*hashed, strict=True))
         self._first, self._second, self._owners = _sorted(first, second, contact_ids)
         self._changed: dict[str, int | None] = {}
+        self._lock = threading.Lock()
 
     def owners(self, identities: Sequence[str]) -> dict[str, int | None]:
         """The contact that each identity is. Without those that are nobody, or with None for them."""
-        found = self._folded_owners(*_hashes_of(identities)).tolist()
+        hashes = _hashes_of(identities)
+        with self._lock:
+            found = self._folded_owners(*hashes).tolist()
+            changed = {i: self._changed[i] for i in identities if i in self._changed} if self._changed else {}
         owners: dict[str, int | None] = {i: owner for i, owner in zip(identities, found, strict=True) if owner >= 0}
-        if self._changed:
-            owners.update((i, self._changed[i]) for i in identities if i in self._changed)
-        return owners
+        return {**owners, **changed}
 
     def change(self, owners: Mapping[str, int | None]) -> None:
         """Let identities be other contacts, or (None) nobody."""
-        self._changed.update(owners)
-        if len(self._changed) > MOST_CHANGES:
-            self._fold()
+        with self._lock:
+            self._changed.update(owners)
+            if len(self._changed) > MOST_CHANGES:
+                self._fold()
 
     def _folded_owners(self, first: Hashes, second: Hashes) -> Owners:
         """Owners as the arrays have them, `NOBODY` where they have none. Shape: one per hash."""

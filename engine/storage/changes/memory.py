@@ -168,7 +168,12 @@ class WriterMemory:
         """
         by_key = count <= MOST_KEYS_BY_INDEX
         self._lookup_seconds += count * SECONDS_PER_KEY if by_key else self.identity_count * SECONDS_PER_JOINED_ROW
-        if self.identities is None and self._lookup_seconds > self.identity_count * SECONDS_PER_READ_ROW:
+        if self._lookup_seconds > self.identity_count * SECONDS_PER_READ_ROW:
+            self.load_identities(cursor)
+
+    def load_identities(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """Read the owners of all identities, if they were not read before."""
+        if self.identities is None:
             self.identities = loaded_identities(cursor)
 
     def has_timeline_custom_events(self, cursor: duckdb.DuckDBPyConnection) -> bool:
