@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+import populace as populace_library
 from api.http.app import create_app
 from api.http.tokens import Scope, Tokens
 from api.http.workspaces import Workspaces
@@ -275,6 +277,22 @@ def test_the_commands_on_tokens(tmp_path: Path) -> None:
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "no workspace is named 'mian'; did you mean 'main'?" in refused.stderr
     assert "no token has the id 'x'" in populace("token", "revoke", root, "x").stderr
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_server_that_is_told_to_stop_brings_everything_into_the_files(tmp_path: Path, stop: signal.Signals) -> None:
+    with running_server(tmp_path / "shops") as server:
+        with server.client("main", "write") as client:
+            body = {"workspace_id": "main", "contact": {"email": "a@x.example"}}
+            client.post("/api/contacts.upsert", json=body).raise_for_status()
+        server.process.send_signal(stop)
+        assert server.process.wait(timeout=60) == 0, server.log
+    assert not (server.root / "main" / "store.duckdb.wal").exists()
+    with Tokens(server.root) as tokens:
+        assert [token.last_used_at is not None for token in tokens.all()] == [False, True]
+    with populace_library.open(server.root / "main") as shop:
+        assert shop.contact_count() == 1
+        assert shop.check().is_clean
 
 
 def test_without_any_token_the_server_makes_one_and_stays_on_the_loopback(tmp_path: Path) -> None:

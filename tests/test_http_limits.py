@@ -32,13 +32,13 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     """Serves a new workspace in a thread, with limits that tests can wait for; gives a client."""
     with ExitStack() as stack:
 
-        def begin(**settings: int) -> httpx.Client:
+        def begin(*, body_seconds: float = 30.0, answer_seconds: float = 30.0, token_rate: int = 5_000) -> httpx.Client:
             populace.init(tmp_path / "main").close()
             tokens = stack.enter_context(Tokens(tmp_path))
             workspaces = stack.enter_context(Workspaces(tmp_path))
             workspaces.open_all()
-            limits = Limits(body_bytes=BODY_BYTES, body_seconds=0.5, answer_seconds=1.0)
-            app = create_app(workspaces, tokens, ServerSettings(limits=limits, **settings))
+            limits = Limits(body_bytes=BODY_BYTES, body_seconds=body_seconds, answer_seconds=answer_seconds)
+            app = create_app(workspaces, tokens, ServerSettings(limits=limits, token_rate=token_rate))
             url = stack.enter_context(serving_in_a_thread(app))
             headers = {"Authorization": f"Bearer {tokens.create('main', ['admin'])}"}
             return stack.enter_context(httpx.Client(base_url=url, headers=headers, timeout=30))
@@ -89,7 +89,7 @@ def test_bodies_that_are_too_large_or_no_json_are_refused(serve: Serve) -> None:
 
 
 def test_a_body_that_does_not_come_is_not_waited_for(serve: Serve) -> None:
-    client = serve()
+    client = serve(body_seconds=0.5)
 
     def slow() -> Iterator[bytes]:
         yield b'{"workspace_id":'
@@ -103,6 +103,24 @@ def test_a_body_that_does_not_come_is_not_waited_for(serve: Serve) -> None:
     assert time.monotonic() - started < 10
 
 
+def test_streams_of_events_may_be_of_any_length_and_arrays_may_not(serve: Serve) -> None:
+    client = serve(body_seconds=2.0)
+    upsert(client, contact())
+    event = {"email": "a@x.example", "kind": "visit", "occurred_at": "2026-05-01T10:00:00Z"}
+    lines = "".join(json.dumps({**event, "id": f"e{number}"}) + "\n" for number in range(3_000)).encode()
+    assert len(lines) > 2 * BODY_BYTES
+
+    def slowly() -> Iterator[bytes]:
+        for start in range(0, len(lines), len(lines) // 5):
+            yield lines[start : start + len(lines) // 5]
+            time.sleep(0.6)  # in all longer than a body may take, each time less than it may say nothing
+
+    done = client.post("/v1/events", content=slowly(), headers={"content-type": "application/x-ndjson"})
+    assert (done.status_code, done.json()["created"]) == (200, 3_000)
+    refused = client.post("/v1/events", json=[{**event, "id": f"f{number}"} for number in range(3_000)])
+    assert (refused.status_code, "send lines" in refused.json()["detail"]) == (413, True)
+
+
 def test_a_request_that_takes_too_long_is_answered_and_what_it_writes_may_still_be(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,7 +130,7 @@ def test_a_request_that_takes_too_long_is_answered_and_what_it_writes_may_still_
         time.sleep(2)
         return upsert_and_read(workspace, given)
 
-    client = serve()
+    client = serve(answer_seconds=1.0)
     monkeypatch.setattr(Workspace, "upsert_and_read", slowly)
     status, said = error(upsert(client, contact()))
     assert (status, said) == (504, "no answer within 1 s; what was to be written may still be")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,7 +11,6 @@ import typer
 from rich.markup import escape
 
 from api.cli.console import out
-from api.cli.entry import STOPS
 from api.cli.options import MemoryLimit, memory_bytes
 from api.http.tokens import Scope, Tokens
 from api.http.workspaces import Workspaces, workspace_ids
@@ -70,8 +69,9 @@ def serve(
         with Workspaces(root, memory_bytes=memory_bytes(memory_limit)) as workspaces:
             workspaces.open_all()
             app = create_app(workspaces, tokens, settings)
-            _let_server_have_signals()
-            serve_app(app, host=host or LOOPBACK, port=port, on_listening=_say)
+            # The server handles these signals first, answers what is under way, and then raises them once more.
+            with suppress(KeyboardInterrupt):
+                serve_app(app, host=host or LOOPBACK, port=port, on_listening=_say)
         tokens.write_last_used()
 
 
@@ -85,8 +85,3 @@ def _make_first_tokens(tokens: Tokens, ids: list[str]) -> None:
 def _say(url: str) -> None:
     out.print(f"listening on {url}, documented at {url}/docs", soft_wrap=True)
     sys.stdout.flush()
-
-
-def _let_server_have_signals() -> None:
-    for stop in STOPS:
-        signal.signal(stop, signal.SIG_DFL)

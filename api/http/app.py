@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,9 @@ from api.http.workspaces import Workspaces
 
 THREADS = 64
 """So many requests are worked on at once; writes of as many share a commit."""
+
+LAST_USED_SECONDS = 60.0
+"""So often it is written down when tokens were used last."""
 
 DESCRIPTION = """
 Customer segmentation on a columnar store: contacts and events in, who is in which segment out.
@@ -53,7 +57,9 @@ def create_app(workspaces: Workspaces, tokens: Tokens, settings: ServerSettings 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         to_thread.current_default_thread_limiter().total_tokens = THREADS
+        writing = asyncio.create_task(_write_last_used(tokens))
         yield
+        writing.cancel()
 
     app = FastAPI(
         title="populace",
@@ -64,17 +70,25 @@ def create_app(workspaces: Workspaces, tokens: Tokens, settings: ServerSettings 
     )
     metrics = Metrics(workspaces)
     app.state.workspaces, app.state.tokens, app.state.metrics = workspaces, tokens, metrics
+    app.state.limits = wanted.limits
     app.state.rates = Rates(
         of_tokens=Rate(wanted.token_rate),
         of_addresses=Rate(wanted.forms_per_address, 60),
         of_emails=Rate(wanted.forms_per_email, 60),
     )
     errors.install(app)
-    app.add_middleware(Gate, limits=wanted.limits, metrics=metrics, patient=rest.PATIENT)
+    app.add_middleware(Gate, limits=wanted.limits, metrics=metrics, patient=rest.PATIENT, streams=rest.STREAMS)
     for router in (rest.router, rpc.router, profiles.router, public.router, health.router):
         app.include_router(router)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # as FastAPI's documentation has it
     return app
+
+
+async def _write_last_used(tokens: Tokens) -> None:
+    """Bring to disk now and then when tokens were used."""
+    while True:
+        await asyncio.sleep(LAST_USED_SECONDS)
+        await to_thread.run_sync(tokens.write_last_used)
 
 
 def _content_of_error(path: str, status: str) -> dict[str, Any]:

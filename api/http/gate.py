@@ -40,10 +40,23 @@ class Limits:
 
 
 class Gate:
-    """An ASGI application around another one. Paths in `patient` have their own limits of time."""
+    """An ASGI application around another one.
 
-    def __init__(self, app: App, *, limits: Limits, metrics: Metrics, patient: frozenset[str] = frozenset()) -> None:
-        self._app, self._limits, self._metrics, self._patient = app, limits, metrics, patient
+    Paths in `patient` have their own limits of time. Bodies of `streams` may be of any length, as long as they keep
+    coming: those routes read them part by part.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        limits: Limits,
+        metrics: Metrics,
+        patient: frozenset[str] = frozenset(),
+        streams: frozenset[str] = frozenset(),
+    ) -> None:
+        self._app, self._limits, self._metrics = app, limits, metrics
+        self._patient, self._streams = patient, streams
         self._refusals: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -51,7 +64,7 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request = _Request(scope, receive, send, self._limits)
+        request = _Request(scope, receive, send, self._limits, is_stream=scope["path"] in self._streams)
         self._metrics.under_way.inc()
         try:
             await self._answer(request)
@@ -60,7 +73,7 @@ class Gate:
             self._tell(request)
 
     async def _answer(self, request: _Request) -> None:
-        if request.declared_bytes > self._limits.body_bytes:
+        if request.is_too_large:
             self._metrics.refused.labels("body_bytes").inc()
             await request.refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _too_large(self._limits))
             return
@@ -116,16 +129,17 @@ class Gate:
 class _Request:
     """One request on its way, and what is known of its answer."""
 
-    def __init__(self, scope: Message, receive: Receive, send: Send, limits: Limits) -> None:
+    def __init__(self, scope: Message, receive: Receive, send: Send, limits: Limits, *, is_stream: bool) -> None:
         self.scope, self._receive, self._send, self._limits = scope, receive, send, limits
-        self.started = time.perf_counter()
+        self._is_stream = is_stream
+        self.started = self._waits_since = time.perf_counter()
         headers = dict(scope["headers"])
         given = headers.get(b"x-request-id", b"")
         self.id = given.decode() if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         scope.setdefault("state", {})["request_id"] = self.id
         length = headers.get(b"content-length", b"0")
-        self.declared_bytes = int(length) if length.isdigit() else 0
         self._bytes = 0
+        self.is_too_large = not is_stream and length.isdigit() and int(length) > limits.body_bytes
         self._has_body = False
         self.status = 0
         self.has_started = False
@@ -135,7 +149,7 @@ class _Request:
         """The next part of the body. Raises: HTTPException when it is too large, or too slow."""
         if self._has_body:
             return await self._receive()  # what comes now is that the client has gone
-        left = self._limits.body_seconds - (time.perf_counter() - self.started)
+        left = self._limits.body_seconds - (time.perf_counter() - self._waits_since)
         try:
             message = await asyncio.wait_for(self._receive(), max(left, 0.001))
         except TimeoutError:
@@ -143,7 +157,9 @@ class _Request:
             raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, problem) from None
         self._bytes += len(message.get("body", b""))
         self._has_body = not message.get("more_body", False)
-        if self._bytes > self._limits.body_bytes:
+        if self._is_stream:
+            self._waits_since = time.perf_counter()
+        elif self._bytes > self._limits.body_bytes:
             raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _too_large(self._limits))
         return message
 

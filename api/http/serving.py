@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import signal
 import sys
 from collections.abc import Callable
 from socket import socket
@@ -80,12 +81,14 @@ class Server(uvicorn.Server):
 
 
 def serve(app: FastAPI, *, host: str, port: int, on_listening: OnListening) -> None:
-    """Answer requests until SIGINT or SIGTERM comes; those under way are answered first.
+    """Answer requests until SIGINT or SIGTERM comes; those under way are answered first. SIGHUP is the same.
 
     Raises: SystemExit when the address cannot be had.
     """
     _raise_open_files()
     sys.setswitchinterval(SWITCH_SECONDS)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     server_of(app, host=host, port=port, on_listening=on_listening).run()
 
 

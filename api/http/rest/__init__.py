@@ -19,3 +19,6 @@ PATIENT = frozenset(
     f"{PREFIX}{path}" for path in (sql.PATH, events.PATH, transitions.PATH, transitions.STREAM_PATH, segments.PLAN_PATH)
 )
 """Paths that answer when there is something to say, or have limits of time of their own."""
+
+STREAMS = frozenset({f"{PREFIX}{events.PATH}"})
+"""Paths that read their bodies part by part."""

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from api.http.authentication import Writer
+from api.http.gate import Limits
 from api.http.json_route import json_router
 from api.http.rest.shapes import PROBLEMS
 from engine.errors import InvalidWriteError
@@ -83,7 +84,7 @@ async def record_events(request: Request, caller: Writer) -> Response:
             await to_thread.run_sync(_record_lines, workspace, lines, first, recorded)
     elif media_type == "application/json":
         try:
-            given = orjson.loads(await request.body())
+            given = orjson.loads(await _whole_body(request))
         except orjson.JSONDecodeError as error:
             raise InvalidWriteError("body", f"is no JSON: {error}") from None
         await to_thread.run_sync(_record_given, workspace, given, recorded)
@@ -92,6 +93,18 @@ async def record_events(request: Request, caller: Writer) -> Response:
         raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, problem)
     recorded.failed.sort(key=lambda item: item.index)
     return Response(recorded.model_dump_json(), media_type="application/json")
+
+
+async def _whole_body(request: Request) -> bytes:
+    """The body, where it has to be in memory as a whole. Raises: HTTPException for one that is too large."""
+    limits: Limits = request.app.state.limits
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > limits.body_bytes:
+            problem = f"the body is larger than {limits.body_bytes:,} bytes; send lines, as application/x-ndjson"
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, problem)
+    return bytes(body)
 
 
 async def _line_groups(request: Request) -> AsyncIterator[tuple[int, list[bytes]]]:
