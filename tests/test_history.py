@@ -124,6 +124,10 @@ def test_what_ends_what_is_known_exactly_and_what_does_not(shop: Shop, tmp_path:
     erased = shop.later()
     shop.erase(CY)
     assert shop.exact_since == erased
+    shop.at -= timedelta(hours=2)
+    shop.erase(BO)
+    shop.take(tmp_path / "late", contacts=[{"email": "late@x.example"}])
+    assert shop.exact_since == erased, "a clock that was set back lets nobody know of earlier times"
 
 
 def test_before_an_import_contacts_and_subscriptions_count_from_when_they_were_created(

@@ -71,6 +71,7 @@ def test_members_kept_up_to_date_are_those_of_an_evaluation_of_everybody(monkeyp
         shop.take(_part(world, 0) | {"lists": world["lists"], "custom_fields": world["custom_fields"]})
         known = {segment["id"]: segment for segment in [*segments, *each_alone(segments)]}
         _apply(shop, known.values())
+        latest = shop.now
         for step in [("begin",), *history]:
             seen[step[0]] += 1
             try:
@@ -83,7 +84,8 @@ def test_members_kept_up_to_date_are_those_of_an_evaluation_of_everybody(monkeyp
             seen["segments of candidates"] += sum(item.in_full is None for item in done.segments)
             seen["candidates"] += done.candidate_count
             seen["transitions of candidates"] += sum(i.entered + i.left for i in done.segments if i.in_full is None)
-            _compare(shop, known, step)
+            latest = max(latest, shop.now)
+            _compare(shop, known, step, is_judged=shop.now == latest)
 
     compare()
     sys.stdout.write("\n" + "".join(f"{count:>10,}  {word}\n" for word, count in sorted(seen.items())))
@@ -116,14 +118,17 @@ def test_windows_of_zones_beside_days_of_zones(monkeypatch: pytest.MonkeyPatch, 
         shop.now += timedelta(hours=5, microseconds=1)
 
 
-def _compare(shop: Living, known: dict[str, Json], step: object) -> None:
-    """Members as stored beside those of an evaluation of everybody, and those of the judge."""
+def _compare(shop: Living, known: dict[str, Json], step: object, *, is_judged: bool = True) -> None:
+    """Members as stored beside those of an evaluation of everybody, and those of the judge.
+
+    The judge reads rows as they are: it says nothing (`is_judged`) after the clock was set back.
+    """
     segments = [state.segment for state in shop.segments()]
     found = {name: item.members.ids().tolist() for name, item in shop._read_memberships().items()}
     evaluation = evaluate(shop._store, segments, as_of=shop.now)
     expected = {name: members.ids().tolist() for name, members in evaluation.members.items()}
     assert found == expected, (step, shop.now)
-    if evaluation.is_exact:
+    if evaluation.is_exact and is_judged:
         rows = shop.world()
         emails = {row["contact_id"]: row["email"] for row in rows["contacts"]}
         for name, contact_ids in found.items():

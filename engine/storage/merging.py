@@ -22,7 +22,7 @@ from engine.storage.import_touched import (
 )
 from engine.storage.instants import stored_instant
 from engine.storage.loading import GIVEN, drop_events_counted_twice
-from engine.storage.store import Store, begin_generation
+from engine.storage.store import Store, begin_generation, history_begins
 from engine.storage.subscription_rules import KEPT_BY_IMPORTS
 from engine.storage.suppressed import drop_suppressed
 
@@ -149,7 +149,7 @@ def merge(
         _supersede(cursor)
         if merged["contacts"].new or merged["subscriptions"].new:
             # Files do not say what was before.
-            cursor.execute("UPDATE workspace SET exact_since = $1", [stored_instant(ingested_at)])
+            history_begins(cursor, stored_instant(ingested_at))
         if any(rows.new or rows.changed for rows in merged.values()):
             begin_generation(cursor)
         end_touching(cursor, last_sequence, ingested_at)

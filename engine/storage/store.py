@@ -339,6 +339,11 @@ def begin_generation(cursor: duckdb.DuckDBPyConnection) -> None:
     cursor.execute("UPDATE workspace SET generation = $1", [uuid.uuid4().hex])
 
 
+def history_begins(cursor: duckdb.DuckDBPyConnection, at: datetime) -> None:
+    """Say that what was before an instant (naive, UTC) cannot be told exactly. A clock that goes back takes none back."""
+    cursor.execute("UPDATE workspace SET exact_since = greatest(exact_since, $1)", [at])
+
+
 def lists_of(cursor: duckdb.DuckDBPyConnection) -> dict[str, datetime | None]:
     """All lists, with the instant (UTC) at which each was deleted."""
     rows = cursor.execute("SELECT id, deleted_at FROM lists").fetchall()

@@ -116,7 +116,7 @@ def upsert_contact(body: UpsertContact, caller: Writer) -> UpsertedContact:
     )
 
 
-@router.post("/contacts.import", response_model_exclude_none=True)
+@router.post("/contacts.import", response_model_exclude_unset=True)
 def import_contacts(body: ImportContacts, caller: Writer) -> ImportedContacts:
     """Create or change many contacts; one that is not valid fails alone. A subscription that was refused stays so."""
     workspace = caller.workspace(body.workspace_id)

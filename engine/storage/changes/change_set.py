@@ -28,7 +28,7 @@ from engine.storage.changes.memory import LAST_SENT_MAIL, LIST_COLUMNS, ListRow,
 from engine.storage.changes.subscription_rows import SubscriptionRows
 from engine.storage.changes.timeline_rows import TimelineRows, add_entries, move_rows
 from engine.storage.contact_lookup import stored_retired, successor_by
-from engine.storage.store import begin_generation
+from engine.storage.store import begin_generation, history_begins
 
 
 class Needs(NamedTuple):
@@ -160,7 +160,8 @@ class ChangeSet:
 
     def history_begins_now(self) -> None:
         """Say that what was before cannot be told exactly any more."""
-        self.execute("UPDATE workspace SET exact_since = $1", [self.now])
+        self._has_direct_changes = True
+        history_begins(self.cursor, self.now)
 
     def move_mails(self, from_ids: Collection[int], to_id: int) -> None:
         """Let what must be mailed to some contacts be mailed to another one."""
