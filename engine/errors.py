@@ -230,6 +230,14 @@ class UnknownTagError(CallerError):
         super().__init__(f"no tag is named {shown(name)}; {hint}")
 
 
+class UnknownWebhookError(CallerError):
+    """A workspace has no webhook of that id."""
+
+    def __init__(self, webhook_id: str) -> None:
+        self.webhook_id = webhook_id
+        super().__init__(f"no webhook has the id {shown(webhook_id)}; list them to see which there are")
+
+
 class UnknownCustomFieldError(CallerError):
     """A workspace has no custom field of that key, or it was retired."""
 

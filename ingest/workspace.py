@@ -40,6 +40,7 @@ from ingest.record_methods import RecordMethods
 from ingest.segment_methods import SegmentMethods
 from ingest.tags import Tags
 from ingest.transition_methods import TransitionMethods
+from ingest.webhooks import Webhooks
 from ingest.writer import Clock, Writer, utc_now
 from ingest.writes.contact_address import Contact, read_address
 from ingest.writes.contact_document import read_contact
@@ -96,6 +97,7 @@ class Workspace(
         held.callback(self._writer.close)
         self.events, self.fields = Events(self._writer), Fields(self._writer)
         self._lists, self._tags = Lists(store, self._writer), Tags(store, self._writer)
+        self.webhooks = Webhooks(store, self._writer, clock)
         self._live = Live(store, clock=clock) if live else None
         if self._live is not None:
             held.callback(self._live.close)

@@ -100,6 +100,12 @@ class Writer:
         return memory.identities.owners(identities)
 
     @property
+    def told_count(self) -> int:
+        """Another number whenever there is something new to tell webhooks."""
+        memory = self._memory
+        return 0 if memory is None else memory.next_outbox_sequence
+
+    @property
     def figures(self) -> tuple[int, int, int]:
         """How many groups were committed since the start, how many writes they were, and how many wait now."""
         return self._group.group_count, self._group.write_count, self._group.waiting_count

@@ -46,11 +46,18 @@ REST = (
     "INSERT INTO suppressed VALUES ('00ff', TIMESTAMP '2026-05-02')",
     "INSERT INTO anonymous_totals VALUES ('open_email', DATE '2026-05-01', 7)",
     "INSERT INTO touched VALUES (3)",
+    """INSERT INTO webhooks VALUES ('w1', 'Ours', 'https://shop.example/hook', 'whsec_c2VjcmV0', NULL, NULL,
+        ['contact.*'], '{}', true, TIMESTAMP '2026-05-01', TIMESTAMP '2026-05-01')""",
+    "INSERT INTO webhook_progress VALUES ('w1', 1, 1, 2)",
+    """INSERT INTO webhook_outbox VALUES
+        (2, 'contact.updated', 0, TIMESTAMP '2026-05-01', TIMESTAMP '2026-05-01', '{"kind": "contact.updated"}')""",
+    """INSERT INTO webhook_deliveries (webhook_id, number, message_id, type, contact_id, status, attempt_count, payload)
+        VALUES ('w1', 1, 'msg_1', 'contact.updated', 0, 'waiting', 1, '{"data": {}}')""",
 )
 
 
 def fill(workspace: Workspace, scratch: Path) -> None:
-    """Rows in every table of schema 3, as the writers would leave them."""
+    """Rows in every table of the latest schema, as the writers would leave them."""
     (scratch / "data").mkdir()
     write_dataset(WORLD, scratch / "data")
     workspace.import_dataset(scratch / "data")

@@ -191,10 +191,16 @@ FIFTH: Rows = {
     "memberships": [{**row, "through_sequence": 4, "of_past": False} for row in FOURTH["memberships"]],
 }
 
-COLUMNS_OF_USERS = dict.fromkeys((2, 3, 4, 5), ("ALTER TABLE contacts ADD COLUMN plan VARCHAR",))
+SIXTH: Rows = {
+    **FIFTH,
+    "workspace": [{**FIFTH["workspace"][0], "schema_version": 6}],
+    "lists": [{**row, "description": "What is new.", "created_at": AT, "updated_at": AT} for row in FIFTH["lists"]],
+}
+
+COLUMNS_OF_USERS = dict.fromkeys((2, 3, 4, 5, 6), ("ALTER TABLE contacts ADD COLUMN plan VARCHAR",))
 """The columns of the fields that users defined in those rows."""
 
-ROWS_OF_VERSION: dict[int, Rows] = {1: FIRST, 2: SECOND, 3: THIRD, 4: FOURTH, 5: FIFTH}
+ROWS_OF_VERSION: dict[int, Rows] = {1: FIRST, 2: SECOND, 3: THIRD, 4: FOURTH, 5: FIFTH, 6: SIXTH}
 """Rows in all tables of each version; whoever adds a migration adds the rows of the version before it."""
 
 

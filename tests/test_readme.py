@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -49,14 +50,15 @@ def test_the_commands_of_the_readme_run_in_order(tmp_path: Path) -> None:
 
 def test_the_transcript_over_http_runs(tmp_path: Path) -> None:
     (script,) = blocks("bash")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as free, socket.create_server(("127.0.0.1", 0)) as other:
+        port, other_port = free.getsockname()[1], other.getsockname()[1]
     command = tmp_path / "bin" / "populace"
     command.parent.mkdir()
     command.write_text(f'#!/bin/sh\nexec {sys.executable} -m api.cli.entry "$@"\n')
     command.chmod(0o755)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": f"{command.parent}:{os.environ['PATH']}"}
-    whole = f"set -euo pipefail\ntrap 'kill $!; wait' EXIT\n{script.replace('8080', str(port))}"
+    script = script.replace("8080", str(port)).replace("8090", str(other_port))
+    whole = f"set -euo pipefail\ntrap 'kill $(jobs -p); wait' EXIT\n{script}"
     done = subprocess.run(
         ["bash", "-c", whole], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=60
     )
@@ -65,6 +67,11 @@ def test_the_transcript_over_http_runs(tmp_path: Path) -> None:
     assert said.count('"change":"entered"') == said.count('"change":"left"') == 1
     assert '"cause":"data"' in said.partition('"change":"left"')[0]
     assert '"cause":"time"' in said.partition('"change":"left"')[2]
+    told = [json.loads(text) for text in re.findall(r'\{"type":"segment\..*', said)]
+    assert [(item["type"], item["data"]["contact"]["email"], item["data"]["cause"]) for item in told] == [
+        ("segment.joined", "ada@example.com", "data"),
+        ("segment.left", "ada@example.com", "time"),
+    ]
     assert '{"is_member":true' in said
     assert "leaves" in said or '"next_change_at":"2' in said
     assert '{"kind":"open_email","n":1}' in said

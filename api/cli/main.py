@@ -21,6 +21,7 @@ from api.cli.forecast import forecast
 from api.cli.generate import generate
 from api.cli.import_dataset import import_dataset
 from api.cli.init import init
+from api.cli.listen import listen
 from api.cli.lists import lists
 from api.cli.members import members
 from api.cli.preview import preview
@@ -94,6 +95,7 @@ app.command(rich_help_panel=_WORKSPACE)(preview)
 app.command(rich_help_panel=_WORKSPACE)(sql)
 app.command(rich_help_panel=_SERVER)(serve)
 app.add_typer(token, name="token", rich_help_panel=_SERVER)
+app.command(rich_help_panel=_SERVER)(listen)
 app.command(rich_help_panel=_KEEPING)(snapshot)
 app.command(rich_help_panel=_KEEPING)(restore)
 app.command(rich_help_panel=_KEEPING)(check)

@@ -36,6 +36,9 @@ def serve(
         float, typer.Option(min=0.1, help="A request that is not answered within so many seconds gets a 504.")
     ] = 30.0,
     token_rate: Annotated[int, typer.Option(min=1, help="Most requests per second with one token.")] = 5_000,
+    private_webhooks: Annotated[
+        bool, typer.Option("--private-webhooks", help="Webhooks may lead to this machine, and into private networks.")
+    ] = False,
 ) -> None:
     """Answer requests over HTTP, and keep memberships up to date while doing so. The documentation is at /docs.
 
@@ -53,7 +56,9 @@ def serve(
     from api.http.serving import serve as serve_app  # noqa: PLC0415
 
     settings = ServerSettings(
-        limits=Limits(body_bytes=body_megabytes * 2**20, answer_seconds=answer_seconds), token_rate=token_rate
+        limits=Limits(body_bytes=body_megabytes * 2**20, answer_seconds=answer_seconds),
+        token_rate=token_rate,
+        private_webhooks=private_webhooks,
     )
     begin_logging(log_level)
     with Tokens(root) as tokens:

@@ -22,6 +22,7 @@ from api.http.rest.shapes import PROBLEM_TYPE
 from api.http.rpc.shapes import Failure
 from api.http.tokens import Tokens
 from api.http.workspaces import Workspaces
+from api.webhooks.dispatcher import Dispatcher
 
 THREADS = 64
 """So many requests are worked on at once; writes of as many share a commit."""
@@ -41,13 +42,14 @@ class ServerSettings:
     """What a server may be told.
 
     `token_rate`: requests per second and token. `forms_per_address`, `forms_per_email`: public forms per minute that
-    come from one address, and that name one e-mail.
+    come from one address, and that name one e-mail. `private_webhooks`: webhooks may lead into private networks.
     """
 
     limits: Limits = field(default_factory=Limits)
     token_rate: int = 5_000
     forms_per_address: int = 60
     forms_per_email: int = 5
+    private_webhooks: bool = False
 
 
 def create_app(workspaces: Workspaces, tokens: Tokens, settings: ServerSettings | None = None) -> FastAPI:
@@ -58,8 +60,11 @@ def create_app(workspaces: Workspaces, tokens: Tokens, settings: ServerSettings 
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         to_thread.current_default_thread_limiter().total_tokens = THREADS
         writing = asyncio.create_task(_write_last_used(tokens))
+        dispatcher = Dispatcher(workspaces.open_webhooks, allows_private=wanted.private_webhooks)
+        dispatcher.start()
         yield
         writing.cancel()
+        await to_thread.run_sync(dispatcher.stop)
 
     app = FastAPI(
         title="populace",
@@ -71,6 +76,7 @@ def create_app(workspaces: Workspaces, tokens: Tokens, settings: ServerSettings 
     metrics = Metrics(workspaces)
     app.state.workspaces, app.state.tokens, app.state.metrics = workspaces, tokens, metrics
     app.state.limits = wanted.limits
+    app.state.private_webhooks = wanted.private_webhooks
     app.state.rates = Rates(
         of_tokens=Rate(wanted.token_rate),
         of_addresses=Rate(wanted.forms_per_address, 60),

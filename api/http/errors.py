@@ -35,6 +35,7 @@ from engine.errors import (
     UnknownListError,
     UnknownSegmentError,
     UnknownTagError,
+    UnknownWebhookError,
 )
 
 _NOT_THERE = (
@@ -44,6 +45,7 @@ _NOT_THERE = (
     UnknownListError,
     UnknownSegmentError,
     UnknownTagError,
+    UnknownWebhookError,
     UnknownWorkspaceError,
 )
 _IN_THE_WAY = (

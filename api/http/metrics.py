@@ -58,6 +58,9 @@ class _OfWorkspaces(Collector):
                 "Since when memberships do not follow what was written; 0 where they do.",
                 labels=["workspace"],
             ),
+            "webhooks": GaugeMetricFamily(
+                "populace_webhook_backlog", "Messages that webhooks were not told of yet.", labels=["workspace"]
+            ),
         }
         for workspace_id in self._workspaces.ids:
             figures = self._workspaces.get(workspace_id).figures()
@@ -65,4 +68,6 @@ class _OfWorkspaces(Collector):
             families["writes"].add_metric([workspace_id], figures.write_count)
             families["waiting"].add_metric([workspace_id], figures.waiting_count)
             families["behind"].add_metric([workspace_id], figures.lag_seconds)
+            backlog = self._workspaces.get(workspace_id).webhooks.backlog_count()
+            families["webhooks"].add_metric([workspace_id], backlog)
         return families.values()

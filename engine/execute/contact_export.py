@@ -14,12 +14,12 @@ import orjson
 from engine.definition.fields import CONTACT_FIELDS, JSON_FIELDS
 from engine.errors import UnknownContactError
 from engine.execute.contact import segments_of
-from engine.execute.json_values import json_number, json_or_text
 from engine.execute.memberships import Memberships
 from engine.plan.zones import EARLIEST_AT, LATEST_AT, zone_named
 from engine.storage import Store
 from engine.storage.connection import store_errors
 from engine.storage.custom_fields import CustomFieldType, stored_fields
+from engine.storage.json_values import json_number, json_or_text
 from engine.storage.segments import stored_segments
 
 MESSAGE_KIND = "insert_message_history"

@@ -9,8 +9,8 @@ from typing import Any
 
 from engine.errors import UnknownCustomEventError
 from engine.execute.contact_export import known_contact_id, read_moment
-from engine.execute.json_values import json_number, json_or_text
 from engine.storage import Store
+from engine.storage.json_values import json_number, json_or_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from engine.execute.contact_export import known_contact_id, read_moment
-from engine.execute.json_values import json_or_text
 from engine.storage import Store
 from engine.storage.instants import stored_instant
+from engine.storage.json_values import json_or_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,6 +193,50 @@ def size_changes(store: Store, segment_id: str) -> list[SizeChange]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class TransitionPage:
+    """Transitions of one segment, from one computation: contact by contact, first the `left_count` who left.
+
+    Their sequence numbers begin with `first_sequence`. Instants are naive, in UTC.
+    """
+
+    first_sequence: int
+    segment_id: str
+    version: int
+    as_of: datetime
+    recorded_at: datetime
+    cause: str | None
+    contact_ids: ContactIds
+    left_count: int
+
+
+def transition_pages(
+    cursor: duckdb.DuckDBPyConnection, *, after: int, segment_ids: Sequence[str] | None, limit: int | None
+) -> Iterator[TransitionPage]:
+    """The transitions with a sequence number above `after`, in order, so many at most."""
+    rows = cursor.execute(
+        """
+        SELECT first_sequence, segment_id, version, as_of, recorded_at, cause FROM transitions
+        WHERE first_sequence + left_count + entered_count > $1 + 1
+            AND ($2::VARCHAR[] IS NULL OR list_contains($2, segment_id))
+        ORDER BY first_sequence
+        """,
+        [after, None if segment_ids is None else list(segment_ids)],
+    ).fetchall()
+    left_over = sys.maxsize if limit is None else limit
+    for first, segment_id, version, as_of, recorded_at, cause in rows:
+        if not left_over:
+            break
+        query = "SELECT left_members, entered_members FROM transitions WHERE first_sequence = $1"
+        ((left, entered),) = cursor.execute(query, [first]).fetchall()
+        left_ids, entered_ids = ContactSet.unpacked(left).ids(), ContactSet.unpacked(entered).ids()
+        seen = max(after + 1 - first, 0)
+        contact_ids = np.concatenate([left_ids, entered_ids])[seen:][:left_over]
+        left_over -= len(contact_ids)
+        left_count = min(max(len(left_ids) - seen, 0), len(contact_ids))
+        yield TransitionPage(first + seen, segment_id, version, as_of, recorded_at, cause, contact_ids, left_count)
+
+
 def transition_batches(
     store: Store, *, after: int = 0, segment_ids: Sequence[str] | None = None, limit: int | None = None
 ) -> Iterator[pa.RecordBatch]:
@@ -201,37 +245,19 @@ def transition_batches(
     They are those of one state of the store, whatever is written meanwhile. Of some segments alone, numbers have gaps.
     """
     with store.reading() as cursor:
-        rows = cursor.execute(
-            """
-            SELECT first_sequence, segment_id, version, as_of, recorded_at, cause FROM transitions
-            WHERE first_sequence + left_count + entered_count > $1 + 1
-                AND ($2::VARCHAR[] IS NULL OR list_contains($2, segment_id))
-            ORDER BY first_sequence
-            """,
-            [after, None if segment_ids is None else list(segment_ids)],
-        ).fetchall()
-        left_over = sys.maxsize if limit is None else limit
-        for first, segment_id, version, as_of, recorded_at, cause in rows:
-            if not left_over:
-                break
-            query = "SELECT left_members, entered_members FROM transitions WHERE first_sequence = $1"
-            ((left, entered),) = cursor.execute(query, [first]).fetchall()
-            left_ids, entered_ids = ContactSet.unpacked(left).ids(), ContactSet.unpacked(entered).ids()
-            seen = max(after + 1 - first, 0)
-            contact_ids = np.concatenate([left_ids, entered_ids])[seen:][:left_over]
-            size, left_size = len(contact_ids), max(len(left_ids) - seen, 0)
-            left_over -= size
-            changes = np.where(np.arange(size) < left_size, "left", "entered")
+        for page in transition_pages(cursor, after=after, segment_ids=segment_ids, limit=limit):
+            size = len(page.contact_ids)
+            changes = np.where(np.arange(size) < page.left_count, "left", "entered")
             yield pa.record_batch(
                 [
-                    pa.array(np.arange(first + seen, first + seen + size), pa.int64()),
-                    pa.repeat(pa.scalar(segment_id, pa.string()), size),
-                    pa.repeat(pa.scalar(version, pa.int32()), size),
-                    *_emails(cursor, contact_ids),
+                    pa.array(np.arange(page.first_sequence, page.first_sequence + size), pa.int64()),
+                    pa.repeat(pa.scalar(page.segment_id, pa.string()), size),
+                    pa.repeat(pa.scalar(page.version, pa.int32()), size),
+                    *_emails(cursor, page.contact_ids),
                     pa.array(changes, pa.string()),
-                    pa.repeat(pa.scalar(cause, pa.string()), size),
-                    pa.repeat(pa.scalar(as_of, pa.timestamp("us")), size).cast(pa.timestamp("us", tz="UTC")),
-                    pa.repeat(pa.scalar(recorded_at, pa.timestamp("us")), size).cast(pa.timestamp("us", tz="UTC")),
+                    pa.repeat(pa.scalar(page.cause, pa.string()), size),
+                    pa.repeat(pa.scalar(page.as_of, pa.timestamp("us")), size).cast(pa.timestamp("us", tz="UTC")),
+                    pa.repeat(pa.scalar(page.recorded_at, pa.timestamp("us")), size).cast(pa.timestamp("us", tz="UTC")),
                 ],
                 schema=TRANSITION_SCHEMA,
             )

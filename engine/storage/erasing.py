@@ -11,7 +11,7 @@ _EVENTS = """
     WHERE contact_id = $1 AND superseded_at IS NULL AND deleted_at IS NULL
 """
 
-_ERASED_TABLES = ("timeline", "custom_events", "subscriptions", "outbox")
+_ERASED_TABLES = ("timeline", "custom_events", "subscriptions", "outbox", "webhook_outbox", "webhook_deliveries")
 
 
 def add_to_anonymous_totals(cursor: duckdb.DuckDBPyConnection, contact_id: int) -> None:

@@ -340,7 +340,7 @@ def begin_generation(cursor: duckdb.DuckDBPyConnection) -> None:
 
 
 def history_begins(cursor: duckdb.DuckDBPyConnection, at: datetime) -> None:
-    """Say that what was before an instant (naive, UTC) cannot be told exactly. A clock that goes back takes none back."""
+    """Say that what was before an instant (naive, UTC) cannot be told exactly, nor what could not be so far."""
     cursor.execute("UPDATE workspace SET exact_since = greatest(exact_since, $1)", [at])
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Context, Decimal
 
+import orjson
+
 from engine.definition.vocabulary import EVENT_NAME_PATTERN, GOAL_TYPES, GOAL_VALUE_DECIMALS, MAX_GOAL_VALUE
 from engine.errors import InvalidWriteError, UnknownCustomEventError, one_of, shown
 from engine.storage.changes import ChangeSet
@@ -48,7 +50,20 @@ class RecordCustomEvent:
         if any(_is_same(version, row) for version in versions):
             return Outcome.UNCHANGED
         changes.custom_events.put(row)
+        changes.tell(f"custom_event.{'updated' if versions else 'created'}", contact_id, _told(row))
         return Outcome.UPDATED if versions else Outcome.CREATED
+
+
+def _told(row: CustomEventRow) -> dict[str, object]:
+    """What webhooks are told of a version."""
+    data: dict[str, object] = {
+        name: value
+        for name in ("event_name", "external_id", "occurred_at", "goal_type", "goal_name", "goal_value")
+        if (value := getattr(row, name)) is not None
+    }
+    if row.properties is not None:
+        data["properties"] = orjson.Fragment(row.properties)
+    return {"custom_event": data}
 
 
 def _is_same(known: CustomEventRow, row: CustomEventRow) -> bool:

@@ -9,6 +9,7 @@ from engine.execute.memberships import leave_all_segments
 from engine.storage.changes import ChangeSet
 from engine.storage.changes.change_set import Needs
 from engine.storage.erasing import add_to_anonymous_totals, erase_rows
+from engine.storage.webhook_types import CONTACT_DELETED
 from ingest.writes.identity_changes import Identity
 from ingest.writes.matching import known_contact, release_identity
 from ingest.writes.suppression import suppress
@@ -33,7 +34,8 @@ class Erase(CommittedAlone):
         identities = changes.identities.of_contacts([contact_id])
         known = [Identity.of(identity) for identity in identities]
         emails = {identity.value for identity in known if identity.kind == "email"}
-        field = changes.contacts.get(contact_id, "email")
+        names = {name: changes.contacts.get(contact_id, name) for name in ("email", "external_id")}
+        field = names["email"]
         if self.suppress:
             suppress(changes, sorted(emails | ({field} if field else set())))
         add_to_anonymous_totals(changes.cursor, contact_id)
@@ -43,5 +45,7 @@ class Erase(CommittedAlone):
         for identity in identities:
             release_identity(changes, identity, contact_id)
         changes.retire(contact_id, merged_into=None, last_row=None)
+        # Who keeps copies is to be told whose they are: until every webhook has it, and no longer.
+        changes.tell(CONTACT_DELETED, contact_id, {"contact": names})
         changes.history_begins_now()
         return Outcome.DELETED

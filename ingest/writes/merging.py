@@ -82,7 +82,7 @@ def merge_contacts(changes: ChangeSet, contact_ids: Collection[int]) -> int:
         changes.subscriptions.put(merge.survivor, list_id, subscription)
     changes.timeline.move(merge.others, merge.survivor)
     changes.custom_events.move(merge.others, merge.survivor)
-    changes.move_mails(merge.others, merge.survivor)
+    changes.move_messages(merge.others, merge.survivor)
     changes.contacts.change(merge.survivor, merge.values)
     for contact_id, side in zip(merge.others, sides[1:], strict=True):
         changes.retire(contact_id, merged_into=merge.survivor, last_row=json_text(side))

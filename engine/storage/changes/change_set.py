@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import duckdb
 
-from engine.storage.changes.arrow_rows import (
+from engine.storage.arrow_rows import (
     INCOMING,
     contact_ids,
     incoming,
@@ -26,9 +26,11 @@ from engine.storage.changes.event_ids import id_hashes
 from engine.storage.changes.identity_rows import IdentityRows
 from engine.storage.changes.memory import LAST_SENT_MAIL, LIST_COLUMNS, ListRow, TagRow, WriterMemory
 from engine.storage.changes.subscription_rows import SubscriptionRows
-from engine.storage.changes.timeline_rows import TimelineRows, add_entries, move_rows
+from engine.storage.changes.timeline_rows import TimelineRow, TimelineRows, add_entries, entries_between, move_rows
+from engine.storage.changes.webhook_outbox import OutboxRow, WebhookOutbox, json_data, write_outbox
 from engine.storage.contact_lookup import stored_retired, successor_by
 from engine.storage.store import begin_generation, history_begins
+from engine.storage.webhooks import WebhookRow, write_webhooks
 
 
 class Needs(NamedTuple):
@@ -58,10 +60,11 @@ class Mail:
 
 @dataclass(slots=True)
 class _SmallTables:
-    """Changes of lists and tags, which are few."""
+    """Changes of lists, tags and webhooks, which are few."""
 
     lists: dict[str, ListRow] = field(default_factory=dict)
     tags: dict[str, TagRow | None] = field(default_factory=dict)
+    webhooks: dict[str, WebhookRow | None] = field(default_factory=dict)
 
 
 class ChangeSet:
@@ -80,6 +83,8 @@ class ChangeSet:
         self.custom_events = CustomEventRows(cursor, None)
         self._small = _SmallTables()
         self._mails: list[Mail] = []
+        self._outbox = WebhookOutbox(memory.told_types)
+        self._outbox_count = 0
         self._retired: list[tuple[int, int | None, str | None]] = []
         self._has_direct_changes = False
         self._direct_entry_count = 0
@@ -143,6 +148,20 @@ class ChangeSet:
         """Add, change or (None) remove a tag."""
         self._small.tags[name] = row
 
+    def webhook(self, webhook_id: str) -> WebhookRow | None:
+        """A webhook as it is now; None where there is none."""
+        changed = self._small.webhooks
+        return changed[webhook_id] if webhook_id in changed else self.memory.webhooks.get(webhook_id)
+
+    def put_webhook(self, webhook_id: str, row: WebhookRow | None) -> None:
+        """Add, change or (None) remove a webhook; it is told of what comes after this group of writes."""
+        self._small.webhooks[webhook_id] = row
+
+    def tell(self, kind: str, contact_id: int, data: object) -> None:
+        """Tell webhooks of something that no entry of the timeline says."""
+        if self._outbox.wants(kind):
+            self._outbox.tell(OutboxRow(kind, contact_id, self.now, json_data(data)), after=self.timeline.count)
+
     def send(self, mail: Mail) -> None:
         """Have something mailed."""
         self._mails.append(mail)
@@ -163,9 +182,11 @@ class ChangeSet:
         self._has_direct_changes = True
         history_begins(self.cursor, self.now)
 
-    def move_mails(self, from_ids: Collection[int], to_id: int) -> None:
-        """Let what must be mailed to some contacts be mailed to another one."""
-        move_rows(self.cursor, "outbox", from_ids, to_id)
+    def move_messages(self, from_ids: Collection[int], to_id: int) -> None:
+        """Let what must be mailed to some contacts, or told of them, be mailed to and told of another one."""
+        for table in ("outbox", "webhook_outbox", "webhook_deliveries"):
+            move_rows(self.cursor, table, from_ids, to_id)
+        self._outbox.move(from_ids, to_id)
         self._mails = [replace(mail, contact_id=to_id) if mail.contact_id in from_ids else mail for mail in self._mails]
 
     def execute(self, statement: str, parameters: Iterable[object] = ()) -> list[tuple[object, ...]]:
@@ -201,6 +222,7 @@ class ChangeSet:
             self._write_lists(),
             self._write_tags(),
             self._write_mails(),
+            self._write_webhooks(),
             self._write_retired(),
             bool(touched),
             self._has_direct_changes,
@@ -220,6 +242,7 @@ class ChangeSet:
         memory.next_contact_id = self.contacts.next_id
         memory.next_sequence += self._direct_entry_count + self.timeline.count
         memory.next_mail_sequence += len(self._mails)
+        memory.next_outbox_sequence += self._outbox_count
         if memory.identities is not None:
             memory.identities.change(self.identities.written)
         memory.lists.update(self._small.lists)
@@ -228,6 +251,11 @@ class ChangeSet:
                 memory.tags.pop(name, None)
             else:
                 memory.tags[name] = row
+        for webhook_id, webhook in self._small.webhooks.items():
+            if webhook is None:
+                memory.webhooks.pop(webhook_id, None)
+            else:
+                memory.webhooks[webhook_id] = webhook
         memory.touched.add(self._touched_in_all)
         if memory.event_ids is not None:
             memory.event_ids.add(id_hashes(self.timeline.new_ids))
@@ -309,6 +337,21 @@ class ChangeSet:
             }
             insert(self.cursor, "outbox", table_of(columns))
         return bool(mails)
+
+    def _write_webhooks(self) -> bool:
+        """What there is to tell, then the webhooks that are others: whoever is new hears of what comes next."""
+        direct = self._direct_entries() if self._direct_entry_count and self._outbox.wants_any else []
+        rows = self._outbox.rows(direct, self.timeline.added)
+        first = self.memory.next_outbox_sequence
+        write_outbox(self.cursor, rows, first_sequence=first, recorded_at=self.now)
+        self._outbox_count = len(rows)
+        last = first + len(rows) - 1
+        write_webhooks(self.cursor, self._small.webhooks, self.memory.webhooks, last_sequence=last)
+        return bool(rows or self._small.webhooks)
+
+    def _direct_entries(self) -> list[TimelineRow]:
+        first = self.memory.next_sequence
+        return entries_between(self.cursor, first, first + self._direct_entry_count - 1)
 
     def _write_retired(self) -> bool:
         rows = self._retired

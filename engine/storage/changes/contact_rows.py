@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from engine.storage.changes.arrow_rows import INCOMING, incoming
+from engine.storage.arrow_rows import INCOMING, incoming
 
 _ID = "contact_id"
 

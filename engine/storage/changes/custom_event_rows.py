@@ -10,7 +10,7 @@ from decimal import Decimal
 import duckdb
 import pyarrow as pa
 
-from engine.storage.changes.arrow_rows import INCOMING, contact_ids, incoming, insert, instants, table_of, texts
+from engine.storage.arrow_rows import INCOMING, contact_ids, incoming, insert, instants, table_of, texts
 from engine.storage.changes.event_ids import EventIds, id_hashes
 from engine.storage.changes.text_hashes import Hashes
 from engine.storage.changes.timeline_rows import move_events

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import duckdb
 
-from engine.storage.changes.arrow_rows import contact_ids, insert, instants, numbers, table_of, texts
+from engine.storage.arrow_rows import contact_ids, insert, instants, numbers, table_of, texts
 
 
 def write_earlier_identities(

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 import duckdb
 import pyarrow as pa
 
-from engine.storage.changes.arrow_rows import INCOMING, contact_ids, incoming, insert, table_of, texts
+from engine.storage.arrow_rows import INCOMING, contact_ids, incoming, insert, table_of, texts
 from engine.storage.changes.identity_index import IdentityIndex
 from engine.storage.contact_lookup import owners_by_index
 

@@ -17,6 +17,7 @@ from engine.storage.changes.identity_index import IdentityIndex, loaded_identiti
 from engine.storage.changes.identity_rows import MOST_KEYS_BY_INDEX
 from engine.storage.changes.timeline_rows import loaded_ids
 from engine.storage.custom_fields import CustomField, CustomFieldType, stored_fields
+from engine.storage.webhooks import WebhookRow, stored_webhooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,8 @@ class WriterMemory:
     lists: dict[str, ListRow]
     fields: dict[str, CustomField]
     tags: dict[str, TagRow]
+    webhooks: dict[str, WebhookRow]
+    next_outbox_sequence: int
     settings: Mapping[str, object]
     has_suppressed: bool
     event_ids: EventIds | None = None
@@ -123,7 +126,9 @@ class WriterMemory:
                 (SELECT coalesce(max(sequence), 0) FROM timeline),
                 (SELECT coalesce(max(sequence), 0) FROM outbox),
                 (SELECT count(*) > 0 FROM suppressed),
-                (SELECT count(*) FROM identities)
+                (SELECT count(*) FROM identities),
+                greatest((SELECT coalesce(max(sequence), 0) FROM webhook_outbox),
+                    (SELECT coalesce(max(outbox_sequence), 0) FROM webhook_progress))
             """
         ).fetchall()
         lists = cursor.execute(f"SELECT {', '.join(LIST_COLUMNS)} FROM lists").fetchall()
@@ -139,6 +144,8 @@ class WriterMemory:
             lists={row[0]: ListRow(*row[:2], *(bool(flag) for flag in row[2:4]), *row[4:]) for row in lists},
             fields={item.key: item for item in stored_fields(cursor)},
             tags={row[0]: TagRow(*row) for row in tags},
+            webhooks=stored_webhooks(cursor),
+            next_outbox_sequence=numbers[5] + 1,
             settings={name: json.loads(value) for name, value in settings},
             has_suppressed=numbers[3],
             identity_count=numbers[4],
@@ -155,6 +162,11 @@ class WriterMemory:
         kinds = self.settings["merging_identities"]
         assert isinstance(kinds, list)
         return frozenset(kinds)
+
+    @property
+    def told_types(self) -> frozenset[str]:
+        """Types, and patterns of types, that webhooks are to be told of."""
+        return frozenset(name for row in self.webhooks.values() if row.is_enabled for name in row.event_types)
 
     @property
     def secret(self) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import duckdb
 
-from engine.storage.changes.arrow_rows import INCOMING, contact_ids, incoming, insert, instants, table_of, texts
+from engine.storage.arrow_rows import INCOMING, contact_ids, incoming, insert, instants, table_of, texts
 from engine.storage.subscription_rules import Cause, Step, next_step, tightens
 
 

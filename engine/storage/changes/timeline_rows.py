@@ -9,7 +9,7 @@ from typing import NamedTuple
 import duckdb
 import orjson
 
-from engine.storage.changes.arrow_rows import (
+from engine.storage.arrow_rows import (
     INCOMING,
     contact_ids,
     incoming,
@@ -116,6 +116,11 @@ class TimelineRows:
         return len(self._rows)
 
     @property
+    def added(self) -> Sequence[TimelineRow]:
+        """The new entries, in order."""
+        return self._rows
+
+    @property
     def new_ids(self) -> list[str]:
         """The ids of the new entries."""
         return [row.id for row in self._rows if row.id is not None]
@@ -178,6 +183,12 @@ def add_entries(
         [*parameters, first_sequence, at],
     ).fetchall()
     return int(count)
+
+
+def entries_between(cursor: duckdb.DuckDBPyConnection, first_sequence: int, last_sequence: int) -> list[TimelineRow]:
+    """The stored entries with these numbers, in order."""
+    query = f"SELECT {', '.join(_COLUMNS)} FROM timeline WHERE sequence BETWEEN $1 AND $2 ORDER BY sequence"
+    return [TimelineRow(*values) for values in cursor.execute(query, [first_sequence, last_sequence]).fetchall()]
 
 
 def json_text(value: object) -> str:

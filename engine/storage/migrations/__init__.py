@@ -14,6 +14,7 @@ from engine.storage.migrations import (
     v004_transitions,
     v005_kept_memberships,
     v006_described_lists,
+    v007_webhooks,
 )
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -23,6 +24,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     v004_transitions.STATEMENTS,
     v005_kept_memberships.STATEMENTS,
     v006_described_lists.STATEMENTS,
+    v007_webhooks.STATEMENTS,
 )
 """The statements of each migration; the first one makes version 1."""
 

@@ -1,0 +1,115 @@
+"""Delivers to the webhooks of all open workspaces, in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import structlog
+
+from api.webhooks.lane import Lane
+from api.webhooks.sender import ANSWER_SECONDS, CONNECT_SECONDS, Sender
+from engine.errors import StoreError
+from engine.storage.webhooks import WebhookRow
+from ingest.webhooks import Webhooks
+
+log = structlog.get_logger(__name__)
+
+THREADS = 4
+"""So many ask stores for messages, or settle them, at once."""
+
+LOOK_SECONDS = 0.1
+AGAIN_SECONDS = 1.0
+STOP_SECONDS = ANSWER_SECONDS + CONNECT_SECONDS
+
+OpenWebhooks = Callable[[], Mapping[str, Webhooks]]
+"""Gives the webhooks of the workspaces that are open, by workspace."""
+
+
+@dataclass(slots=True)
+class _Running:
+    """A lane, and the task that runs it."""
+
+    lane: Lane
+    task: asyncio.Task[None]
+
+
+class Dispatcher:
+    """Delivers from `start` to `stop`. What was not settled when it is killed is sent again the next time."""
+
+    def __init__(self, open_webhooks: OpenWebhooks, *, allows_private: bool) -> None:
+        self._open_webhooks, self._allows_private = open_webhooks, allows_private
+        self._running: dict[tuple[str, str], _Running] = {}
+        self._seen: dict[str, tuple[int, Mapping[str, WebhookRow]]] = {}
+        self._is_stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="populace-webhooks", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let messages under way be answered and settled, begin no others, and end."""
+        self._is_stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="populace-webhooks") as threads:
+            asyncio.run(self._main(threads))
+
+    async def _main(self, threads: ThreadPoolExecutor) -> None:
+        while not self._is_stopping.is_set():
+            for workspace_id, webhooks in self._open_webhooks().items():
+                await self._look_at(workspace_id, webhooks, threads)
+            await asyncio.sleep(LOOK_SECONDS)
+        for running in self._running.values():
+            running.lane.stop()
+        if self._running:
+            await asyncio.wait([running.task for running in self._running.values()], timeout=STOP_SECONDS)
+
+    async def _look_at(self, workspace_id: str, webhooks: Webhooks, threads: ThreadPoolExecutor) -> None:
+        """Begin and end lanes, as the webhooks of a workspace are now; one that changed ends before it begins again."""
+        epoch, (seen, rows) = webhooks.epoch, self._seen.get(workspace_id, (-1, {}))
+        if seen != epoch:
+            try:
+                rows = await asyncio.get_running_loop().run_in_executor(threads, webhooks.rows)
+            except StoreError as error:
+                log.warning("webhooks_not_read", workspace=workspace_id, error=str(error))
+                return
+            self._seen[workspace_id] = (epoch, rows)
+        wanted = {(workspace_id, row.id): row for row in rows.values() if row.is_enabled}
+        for key in [key for key in self._running if key[0] == workspace_id]:
+            running = self._running[key]
+            if running.task.done():
+                _say_how_it_ended(running)
+                del self._running[key]
+            elif running.lane.webhook != wanted.get(key):
+                running.lane.stop()
+        for key, row in wanted.items():
+            if key not in self._running:
+                self._running[key] = self._begun(webhooks, row, threads)
+
+    def _begun(self, webhooks: Webhooks, row: WebhookRow, threads: ThreadPoolExecutor) -> _Running:
+        sender = Sender(allows_private=self._allows_private)
+        lane = Lane(webhooks, row, sender, threads)
+
+        async def run() -> None:
+            async with sender:
+                try:
+                    await lane.run()
+                except Exception:
+                    await asyncio.sleep(AGAIN_SECONDS)
+                    raise
+
+        return _Running(lane, asyncio.create_task(run()))
+
+
+def _say_how_it_ended(running: _Running) -> None:
+    """A lane that ended by a bug begins again, and the bug is in the log."""
+    error = None if running.task.cancelled() else running.task.exception()
+    if error is not None:
+        log.error("webhook_lane_failed", webhook=running.lane.webhook.id, exc_info=error)

@@ -1,0 +1,337 @@
+"""Webhooks as stored: who is told of what, how far each has come, and what became of deliveries.
+
+Deliveries and progress are changed by whoever delivers, in transactions of their own; everything else by the writer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+import duckdb
+
+from engine.storage.arrow_rows import (
+    INCOMING,
+    contact_ids,
+    incoming,
+    insert,
+    instants,
+    numbers,
+    table_of,
+    texts,
+)
+from engine.storage.contact_lookup import stored_retired, successor_by
+from engine.storage.store import Store
+from engine.storage.webhook_types import CONTACT_DELETED, wants_segments
+
+KEPT_DELIVERED = 1_000
+"""So many deliveries that arrived are kept of each webhook, to be looked at."""
+
+DEAD_KEPT = timedelta(days=7)
+"""So long those that died are kept, to be looked at and sent again."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookRow:
+    """A webhook. Instants are naive, in UTC; `filters` is the JSON text of an object."""
+
+    id: str
+    name: str
+    url: str
+    secret: str
+    previous_secret: str | None
+    secret_changed_at: datetime | None
+    event_types: tuple[str, ...]
+    filters: str
+    is_enabled: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+WEBHOOK_COLUMNS = tuple(WebhookRow.__slots__)
+
+
+class Progress(NamedTuple):
+    """How far a webhook has read the outbox and the transitions; its next delivery gets the number `next_number`."""
+
+    outbox_sequence: int
+    transition_sequence: int
+    next_number: int
+
+
+class DeliveryStatus(StrEnum):
+    """What became of a delivery."""
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+
+
+class DeliveryRow(NamedTuple):
+    """A message to a webhook. Instants are naive, in UTC; those that wait are tried from `next_attempt_at` on.
+
+    Of one contact only the first that waits is tried. `waiting_since`: when it was tried for the first time, or was to
+    be. `payload` is None once it was delivered.
+    """
+
+    webhook_id: str
+    number: int
+    message_id: str
+    type: str
+    contact_id: int
+    occurred_at: datetime
+    status: str
+    attempt_count: int
+    waiting_since: datetime
+    last_attempt_at: datetime | None
+    next_attempt_at: datetime | None
+    status_code: int | None
+    failure: str | None
+    payload: str | None
+
+
+DELIVERY_COLUMNS = DeliveryRow._fields
+_NAMES = ", ".join(DELIVERY_COLUMNS)
+
+
+def stored_webhooks(cursor: duckdb.DuckDBPyConnection) -> dict[str, WebhookRow]:
+    """All webhooks by id, oldest first."""
+    rows = cursor.execute(f"SELECT {', '.join(WEBHOOK_COLUMNS)} FROM webhooks ORDER BY created_at, id").fetchall()
+    named = [dict(zip(WEBHOOK_COLUMNS, row, strict=True)) for row in rows]
+    return {row["id"]: WebhookRow(**{**row, "event_types": tuple(row["event_types"])}) for row in named}
+
+
+def write_webhooks(
+    cursor: duckdb.DuckDBPyConnection,
+    rows: Mapping[str, WebhookRow | None],
+    before: Mapping[str, WebhookRow],
+    *,
+    last_sequence: int,
+) -> None:
+    """Put webhooks into the store, None to remove one. What was before one is enabled is not told to it.
+
+    `before` are those that are stored; `last_sequence` is the number of the last row of the outbox.
+    """
+    for webhook_id, row in rows.items():
+        cursor.execute("DELETE FROM webhooks WHERE id = $1", [webhook_id])
+        if row is None:
+            cursor.execute("DELETE FROM webhook_progress WHERE webhook_id = $1", [webhook_id])
+            cursor.execute("DELETE FROM webhook_deliveries WHERE webhook_id = $1", [webhook_id])
+            continue
+        values = [list(value) if isinstance(value, tuple) else value for value in _values(row)]
+        places = ", ".join(f"${number}" for number in range(1, len(values) + 1))
+        cursor.execute(f"INSERT INTO webhooks ({', '.join(WEBHOOK_COLUMNS)}) VALUES ({places})", values)
+        old = before.get(webhook_id)
+        if old is None:
+            cursor.execute(
+                f"INSERT INTO webhook_progress VALUES ($1, $2, ({_LAST_TRANSITION}), 1)", [webhook_id, last_sequence]
+            )
+        elif row.is_enabled and not old.is_enabled:
+            cursor.execute(
+                f"""
+                UPDATE webhook_progress SET outbox_sequence = $2, transition_sequence = ({_LAST_TRANSITION})
+                WHERE webhook_id = $1
+                """,
+                [webhook_id, last_sequence],
+            )
+        elif wants_segments(row.event_types) and not wants_segments(old.event_types):
+            query = f"UPDATE webhook_progress SET transition_sequence = ({_LAST_TRANSITION}) WHERE webhook_id = $1"
+            cursor.execute(query, [webhook_id])
+
+
+_LAST_TRANSITION = "SELECT coalesce(max(first_sequence + left_count + entered_count - 1), 0) FROM transitions"
+
+
+def _values(row: WebhookRow) -> list[Any]:
+    return [getattr(row, name) for name in WEBHOOK_COLUMNS]
+
+
+def progress_of(cursor: duckdb.DuckDBPyConnection, webhook_id: str) -> Progress | None:
+    """How far a webhook has come; None where there is none of that id."""
+    query = "SELECT outbox_sequence, transition_sequence, next_number FROM webhook_progress WHERE webhook_id = $1"
+    rows = cursor.execute(query, [webhook_id]).fetchall()
+    return Progress(*rows[0]) if rows else None
+
+
+def due_deliveries(
+    cursor: duckdb.DuckDBPyConnection, webhook_id: str, *, now: datetime, limit: int
+) -> list[DeliveryRow]:
+    """Those that wait of contacts whose first one is due, in order."""
+    rows = cursor.execute(
+        f"""
+        WITH waiting AS (FROM webhook_deliveries WHERE webhook_id = $1 AND status = 'waiting'),
+        due AS (
+            SELECT contact_id FROM waiting GROUP BY contact_id
+            HAVING coalesce(arg_min_null(next_attempt_at, number), $2) <= $2
+        )
+        SELECT {_NAMES} FROM waiting SEMI JOIN due USING (contact_id) ORDER BY number LIMIT $3
+        """,
+        [webhook_id, now, limit],
+    ).fetchall()
+    return [DeliveryRow(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Who waits: contacts with a message that waits, how many messages that is, and when the next one is due."""
+
+    contact_ids: frozenset[int]
+    count: int
+    next_at: datetime | None
+
+
+def waiting_of(cursor: duckdb.DuckDBPyConnection, webhook_id: str) -> Waiting:
+    """What waits for a webhook."""
+    rows = cursor.execute(
+        """
+        SELECT contact_id, count(*), arg_min_null(next_attempt_at, number) FROM webhook_deliveries
+        WHERE webhook_id = $1 AND status = 'waiting' GROUP BY contact_id
+        """,
+        [webhook_id],
+    ).fetchall()
+    next_at = min((at or datetime.min for _, _, at in rows), default=None)
+    return Waiting(frozenset(contact_id for contact_id, _, _ in rows), sum(count for _, count, _ in rows), next_at)
+
+
+def settle(
+    store: Store,
+    webhook_id: str,
+    progress: Progress,
+    settled: Collection[int],
+    rows: Sequence[DeliveryRow],
+    *,
+    now: datetime,
+) -> None:
+    """Write down what became of messages: `settled` are the numbers of those that waited, `rows` what they are now.
+
+    Nothing is kept of who was erased meanwhile, nor of a webhook that is no more. Raises: StoreError.
+    """
+    with store.transaction(changes_rows=False) as cursor:
+        known = progress_of(cursor, webhook_id)
+        if known is None:
+            return
+        if settled:
+            with incoming(cursor, table_of({"number": numbers(sorted(settled))})):
+                cursor.execute(
+                    f"""
+                    DELETE FROM webhook_deliveries
+                    WHERE webhook_id = $1 AND number IN (SELECT number FROM {INCOMING}) AND status = 'waiting'
+                    """,
+                    [webhook_id],
+                )
+        if living := _of_living(cursor, rows) if rows else []:
+            _insert_deliveries(cursor, living)
+        _trim(cursor, webhook_id, now)
+        cursor.execute(
+            """
+            UPDATE webhook_progress SET outbox_sequence = greatest(outbox_sequence, $2),
+                transition_sequence = greatest(transition_sequence, $3), next_number = greatest(next_number, $4)
+            WHERE webhook_id = $1
+            """,
+            [webhook_id, *progress],
+        )
+        cursor.execute(
+            """
+            DELETE FROM webhook_outbox WHERE sequence <= (
+                SELECT min(outbox_sequence) FROM webhook_progress AS p JOIN webhooks AS w ON w.id = p.webhook_id
+                WHERE w.is_enabled
+            )
+            """
+        )
+
+
+def _insert_deliveries(cursor: duckdb.DuckDBPyConnection, rows: Sequence[DeliveryRow]) -> None:
+    values = dict(zip(DELIVERY_COLUMNS, zip(*rows, strict=True), strict=True))
+    columns = {name: texts(column) for name, column in values.items()}
+    columns |= {name: numbers(values[name]) for name in ("number", "attempt_count", "status_code")}
+    columns["contact_id"] = contact_ids(values["contact_id"])
+    for name in ("occurred_at", "waiting_since", "last_attempt_at", "next_attempt_at"):
+        columns[name] = instants(values[name])
+    insert(cursor, "webhook_deliveries", table_of(columns))
+
+
+def _of_living(cursor: duckdb.DuckDBPyConnection, rows: Sequence[DeliveryRow]) -> list[DeliveryRow]:
+    """Deliveries without those of contacts that were erased; of merged ones under who they are now."""
+    with incoming(cursor, table_of({"contact_id": contact_ids(sorted({row.contact_id for row in rows}))})):
+        query = f"SELECT contact_id FROM retired SEMI JOIN {INCOMING} USING (contact_id)"
+        gone = [contact_id for (contact_id,) in cursor.execute(query).fetchall()]
+    became = {contact_id: successor_by(dict(stored_retired(cursor, contact_id)), contact_id) for contact_id in gone}
+    living = []
+    for row in rows:
+        contact_id = became.get(row.contact_id, row.contact_id)
+        if contact_id is not None:
+            living.append(row._replace(contact_id=contact_id))
+        elif row.type == CONTACT_DELETED:
+            living.append(row)
+    return living
+
+
+def _trim(cursor: duckdb.DuckDBPyConnection, webhook_id: str, now: datetime) -> None:
+    """Let go of what is kept only to be looked at: older deliveries that arrived, and those that died long ago."""
+    query = """
+        SELECT count(*) FILTER (status = 'delivered'), count(*) FILTER (status = 'dead' AND last_attempt_at < $2)
+        FROM webhook_deliveries WHERE webhook_id = $1
+    """
+    ((delivered_count, old_count),) = cursor.execute(query, [webhook_id, now - DEAD_KEPT]).fetchall()
+    if old_count:
+        cursor.execute(
+            "DELETE FROM webhook_deliveries WHERE webhook_id = $1 AND status = 'dead' AND last_attempt_at < $2",
+            [webhook_id, now - DEAD_KEPT],
+        )
+    if delivered_count > 2 * KEPT_DELIVERED:
+        cursor.execute(
+            """
+            DELETE FROM webhook_deliveries WHERE webhook_id = $1 AND status = 'delivered' AND number < (
+                SELECT min(number) FROM (
+                    SELECT number FROM webhook_deliveries WHERE webhook_id = $1 AND status = 'delivered'
+                    ORDER BY number DESC LIMIT $2
+                )
+            )
+            """,
+            [webhook_id, KEPT_DELIVERED],
+        )
+
+
+def stored_deliveries(
+    store: Store, webhook_id: str, *, status: str | None, limit: int, offset: int
+) -> tuple[list[DeliveryRow], int]:
+    """Deliveries of a webhook, latest first, and how many there are in all."""
+    where, parameters = "webhook_id = $1 AND ($2::VARCHAR IS NULL OR status = $2)", [webhook_id, status]
+    rows = store.rows(
+        f"SELECT {_NAMES} FROM webhook_deliveries WHERE {where} ORDER BY number DESC LIMIT $3 OFFSET $4",
+        [*parameters, limit, offset],
+    )
+    ((count,),) = store.rows(f"SELECT count(*) FROM webhook_deliveries WHERE {where}", parameters)
+    return [DeliveryRow(*row) for row in rows], int(count)
+
+
+def replay(store: Store, webhook_id: str, wanted: Collection[int] | None, *, now: datetime) -> int:
+    """Let deliveries that died wait once more, those with these numbers or all; how many."""
+    with store.transaction(changes_rows=False) as cursor:
+        ((count,),) = cursor.execute(
+            """
+            UPDATE webhook_deliveries SET status = 'waiting', attempt_count = 0, waiting_since = $3,
+                next_attempt_at = $3
+            WHERE webhook_id = $1 AND status = 'dead' AND ($2::BIGINT[] IS NULL OR list_contains($2, number))
+            """,
+            [webhook_id, None if wanted is None else list(wanted), now],
+        ).fetchall()
+        return int(count)
+
+
+def backlog_count(store: Store) -> int:
+    """How many messages wait, and how many rows of the outbox some enabled webhook has not read."""
+    ((count,),) = store.rows(
+        """
+        SELECT (SELECT count(*) FROM webhook_deliveries WHERE status = 'waiting') + (
+            SELECT count(*) FROM webhook_outbox WHERE sequence > (
+                SELECT min(outbox_sequence) FROM webhook_progress AS p JOIN webhooks AS w ON w.id = p.webhook_id
+                WHERE w.is_enabled
+            )
+        )
+        """
+    )
+    return int(count)
