@@ -10,6 +10,10 @@
 ...     shop.recompute()
 ...     vip = shop.members("vip")
 ...     countries = shop.sql("SELECT country, count(*) FROM segment.vip GROUP BY 1")
+
+>>> with populace.Client("http://127.0.0.1:8080", token="populace_...") as client:  # doctest: +SKIP
+...     client.upsert({"email": "ada@example.com", "tags": ["vip"]})
+...     client.is_member("vip", "ada@example.com")
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from engine.definition import Segment, read_segment
 from engine.errors import (
@@ -56,6 +60,7 @@ from engine.errors import (
     UnknownListError,
     UnknownSegmentError,
     UnknownTagError,
+    UnknownWebhookError,
     UnsupportedByDialectError,
 )
 from engine.storage import StoreSettings
@@ -67,11 +72,15 @@ from ingest.segments_file import read_segments
 from ingest.workspace import Workspace
 from ingest.writes.write import Outcome, Written
 
+if TYPE_CHECKING:
+    from api.client import Client, ServerError
+
 __all__ = [
     "BadRowError",
     "BatchResult",
     "BusyError",
     "CallerError",
+    "Client",
     "ClosedError",
     "DatasetError",
     "DefinitionError",
@@ -96,6 +105,7 @@ __all__ = [
     "Segment",
     "SegmentInUseError",
     "SegmentsFileError",
+    "ServerError",
     "SnapshotError",
     "StoreError",
     "SubscriptionBlockedError",
@@ -107,6 +117,7 @@ __all__ = [
     "UnknownListError",
     "UnknownSegmentError",
     "UnknownTagError",
+    "UnknownWebhookError",
     "UnsupportedByDialectError",
     "Workspace",
     "Written",
@@ -118,6 +129,15 @@ __all__ = [
     "restore",
     "run",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """What is imported once it is asked for: whoever has no server need not wait for an HTTP library."""
+    if name in {"Client", "ServerError"}:
+        from api import client  # noqa: PLC0415
+
+        return getattr(client, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def run(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from engine.definition.vocabulary import SUBSCRIPTION_STATUSES
@@ -13,6 +13,7 @@ from engine.execute.contact import segments_of
 from engine.execute.contact_export import known_contact_id
 from engine.execute.contact_listing import ContactFilter, ContactPage, list_contacts
 from engine.execute.contact_records import ContactRecord, contact_records
+from engine.execute.contact_set import ContactSet
 from engine.execute.custom_event_records import CustomEventPage, CustomEventRecord, custom_event, custom_events
 from engine.execute.memberships import Membership
 from engine.execute.timeline_pages import Place, TimelinePage, timeline_page
@@ -50,6 +51,10 @@ class RecordMethods(ABC):
     def _read_memberships(self) -> Mapping[str, Membership]:
         """The stored memberships."""
 
+    @abstractmethod
+    def _found_by(self, expression: str) -> ContactSet:
+        """Whom a filter finds now."""
+
     def record(self, contact: Contact) -> ContactRecord:
         """A contact with all its fields, tags, subscriptions and segments. Raises: UnknownContactError."""
         memberships = self._read_memberships()
@@ -59,13 +64,21 @@ class RecordMethods(ABC):
         return record
 
     def records(
-        self, wanted: ContactFilter | None = None, *, before: int | None = None, limit: int = 100
+        self,
+        wanted: ContactFilter | None = None,
+        *,
+        where: str | None = None,
+        before: int | None = None,
+        limit: int = 100,
     ) -> ContactPage:
         """Contacts, newest first; `before` is what the page before gave as `next_before`.
 
-        Raises: InvalidValueError, UnknownListError, UnknownSegmentError.
+        `where` is a filter such as `country = 'DE' and not has_tag('vip')`: see docs/http.md.
+        Raises: InvalidValueError, UnknownListError, UnknownSegmentError, DefinitionError.
         """
         found = wanted or ContactFilter()
+        if where is not None:
+            found = replace(found, among=self._found_by(where))
         if found.list_status is not None and found.list_status not in SUBSCRIPTION_STATUSES:
             problem = f"is no status of a subscription: it can be {one_of(SUBSCRIPTION_STATUSES)}"
             raise InvalidValueError("list_status", found.list_status, problem)

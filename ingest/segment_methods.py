@@ -10,11 +10,13 @@ from datetime import UTC, datetime
 import polars as pl
 import pyarrow as pa
 
-from engine.definition import Segment
+from engine.definition import Segment, read_segment
+from engine.definition.expression import read_expression
 from engine.definition.walk import queries_of
-from engine.errors import CallerError, NotComputedError
+from engine.errors import CallerError, DefinitionError, NotComputedError, SegmentsFileError
 from engine.execute import OnStep
 from engine.execute.batch import at_moment, evaluate_moment
+from engine.execute.contact_set import ContactSet
 from engine.execute.forecast import MOST_DAYS, Forecast, OnDay, forecast
 from engine.execute.members import EMAIL_SCHEMA, email_batches, email_batches_of, emails_from, some_emails
 from engine.execute.memberships import Membership, forget_segment, status_of
@@ -181,6 +183,25 @@ class SegmentMethods(ABC):
         return run_interruptibly(
             self._store, lambda: forecast(self._store, segment_id, as_of=instant, days=days, on_day=on_day)
         )
+
+    def _found_by(self, expression: str) -> ContactSet:
+        """Whom a filter finds now. Raises: DefinitionError."""
+        fields = self.fields.of_definitions
+        document = {"id": "filter", "tree": read_expression(expression, fields=fields)}
+        read = [read_segment(document, default_timezone=self._store.default_zone, fields=fields)]
+
+        try:
+            others = {name: item.segment for name, item in stored_beside(self._store, read).items()}
+        except SegmentsFileError as error:
+            raise DefinitionError("filter", str(error).rpartition(": ")[2]) from None
+
+        def work(moment: Moment) -> ContactSet:
+            found = evaluate_moment(moment, read, queries=Queries(self._store), others=others)
+            if found.failed:
+                raise DefinitionError("filter", found.failed["filter"])
+            return found.members["filter"]
+
+        return run_interruptibly(self._store, lambda: at_moment(self._store, as_instant(None), work))
 
     def preview(
         self, segments: Segments, *, as_of: Instant = None, sample_size: int = 10, on_step: OnStep | None = None

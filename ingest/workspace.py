@@ -74,8 +74,8 @@ class Figures:
 
 class Workspace(
     ContactMethods,
-    RecordMethods,
     SegmentMethods,
+    RecordMethods,
     TransitionMethods,
     PlanningMethods,
     QuestionMethods,

@@ -17,6 +17,10 @@ from engine.errors import CallerError
 from engine.storage.webhooks import DeliveryRow, DeliveryStatus, Progress
 from engine.storage.workspace_folder import opened_workspace
 from ingest.webhooks import Webhook
+from ingest.writes.contact_document import read_contact
+from ingest.writes.custom_events import read_custom_event
+from ingest.writes.events import read_event
+from ingest.writes.upsert import Upsert
 from tests.clocked_shop import START, Shop, shop
 from tests.definitions import field, segment
 
@@ -109,6 +113,21 @@ def test_every_kind_of_change_has_its_type_and_says_what_changed(shop: Shop) -> 
     assert {message["data"]["contact"]["external_id"] for message in messages} == {"a-1"}, "who it is now"
     assert "properties" not in by_type["contact.merged"]
     assert told.take() == []
+
+
+def test_what_is_written_together_is_told_in_order(shop: Shop) -> None:
+    told = Told(shop, "*")
+    at = shop.at.isoformat()
+    order = {"email": ADA, "event_name": "order", "external_id": "1", "occurred_at": at}
+    documents = [{"email": ADA}, {"email": ADA, "first_name": "Ada"}]
+    first, second = (Upsert(read_contact(document, {})) for document in documents)
+    visit = read_event({"email": ADA, "kind": "visit", "occurred_at": at})
+    ordered, again = (read_custom_event({**order, "external_id": number}) for number in "12")
+    written = shop._writer.write([first, ordered, second, visit, again])
+    assert not [item.error for item in written if item.error]
+    assert told.types() == [
+        *("contact.created", "custom_event.created", "contact.updated", "event.visit", "custom_event.created")
+    ]
 
 
 def test_transitions_are_told_after_what_led_to_them(shop: Shop) -> None:

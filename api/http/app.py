@@ -16,6 +16,7 @@ from fastapi.openapi.utils import get_openapi
 
 from api.http import errors, health, profiles, public, rest, rpc
 from api.http.gate import Gate, Limits
+from api.http.idempotency import Keys
 from api.http.metrics import Metrics
 from api.http.rates import Rate, Rates
 from api.http.rest.shapes import PROBLEM_TYPE
@@ -62,7 +63,8 @@ def create_app(workspaces: Workspaces, tokens: Tokens, settings: ServerSettings 
         writing = asyncio.create_task(_write_last_used(tokens))
         dispatcher = Dispatcher(workspaces.open_webhooks, allows_private=wanted.private_webhooks)
         dispatcher.start()
-        yield
+        with Keys(workspaces.root) as app.state.keys:
+            yield
         writing.cancel()
         await to_thread.run_sync(dispatcher.stop)
 

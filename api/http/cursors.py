@@ -17,6 +17,13 @@ def cursor_text(place: object) -> str:
     return base64.urlsafe_b64encode(orjson.dumps(place)).rstrip(b"=").decode()
 
 
+def next_cursor(place: int | str | tuple[datetime, str] | None) -> str | None:
+    """The text of where the next page begins; None on the last one."""
+    if place is None:
+        return None
+    return cursor_text([place[0].isoformat(), place[1]] if isinstance(place, tuple) else place)
+
+
 def number_of(cursor: str | None) -> int | None:
     """The place of a listing by number; None for its beginning. Raises: InvalidValueError."""
     if cursor is None:

@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from api.http.idempotency import KeyReusedError
 from api.http.workspaces import UnknownWorkspaceError
 from engine.errors import (
     BusyError,
@@ -50,6 +51,7 @@ _NOT_THERE = (
 )
 _IN_THE_WAY = (
     EventConflictError,
+    KeyReusedError,
     FieldInUseError,
     IdentityConflictError,
     NotAsPlannedError,

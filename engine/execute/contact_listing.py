@@ -19,7 +19,7 @@ from engine.storage.segments import stored_segments
 
 FULL_NAME = "full_name"
 
-SEARCHED_FIELDS = (*("email", "external_id", "first_name", "last_name", FULL_NAME, "phone", "country", "language"),)
+SEARCHED_FIELDS = ("email", "external_id", "first_name", "last_name", FULL_NAME, "phone", "country", "language")
 """What a part of can be looked for; the full name is the first and the last one."""
 
 _FULL_NAME_SQL = "concat_ws(' ', c.first_name, c.last_name)"
@@ -30,13 +30,14 @@ class ContactFilter:
     """Which contacts: all that hold. `parts` are looked for in fields, whatever the case.
 
     `list_id`: on this list, with `list_status` if that is given; a status alone is that on any list. `segment_ids`: in
-    any of these segments, as last computed.
+    any of these segments, as last computed. `among`: these alone.
     """
 
     parts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     list_id: str | None = None
     list_status: str | None = None
     segment_ids: tuple[str, ...] = ()
+    among: ContactSet | None = None
 
     def __post_init__(self) -> None:
         for name in self.parts:
@@ -68,10 +69,11 @@ def list_contacts(
             values[f"part_{number}"] = part
         if wanted.list_id is not None or wanted.list_status is not None:
             conditions.append(_subscribed(store, wanted, values))
-        if wanted.segment_ids:
-            found = _in_any(store, wanted.segment_ids, memberships)
-            cursor.register("wanted_members", pa.table({"contact_id": found.ids()}))
-            conditions.append("c.contact_id IN (SELECT contact_id FROM wanted_members)")
+        in_any = _in_any(store, wanted.segment_ids, memberships) if wanted.segment_ids else None
+        for name, members in (("in_any", in_any), ("among", wanted.among)):
+            if members is not None:
+                cursor.register(name, pa.table({"contact_id": members.ids()}))
+                conditions.append(f"c.contact_id IN (SELECT contact_id FROM {name})")
         query = f"""
             SELECT c.contact_id FROM contacts AS c WHERE {" AND ".join(conditions)}
             ORDER BY c.contact_id DESC LIMIT $limit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from engine.errors import InvalidTokenError, InvalidValueError, InvalidWriteError, shown
 from engine.storage.changes import ChangeSet
@@ -30,6 +31,14 @@ def read_address(contact: object, *, path: str = "contact") -> str:
         return read_identity(kind, value)
     except RefusedValueError as error:
         raise InvalidValueError(path, value, str(error)) from None
+
+
+def address_in(document: Mapping[str, Any]) -> Contact:
+    """By what a contact that was just written is known: `document` is what was written."""
+    for kind in ("email", "external_id", "phone"):
+        if document.get(kind) is not None:
+            return {"kind": kind, "value": document[kind]}
+    return dict(document["identities"][0])
 
 
 def address_needs(address: Address) -> Needs:

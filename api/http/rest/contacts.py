@@ -5,16 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import Query, Response
+from fastapi import Query, Request, Response
 from pydantic import BaseModel, Field
 
 from api.http.authentication import Admin, Reader, Writer
-from api.http.cursors import cursor_text, instant_and_text_of, number_of
+from api.http.cursors import instant_and_text_of, next_cursor, number_of
+from api.http.idempotency import IdempotencyKey, Keys
 from api.http.json_route import json_router
 from api.http.rest.shapes import PROBLEMS, Contact, ContactKey, ContactValues, address_of
-from engine.execute.contact_listing import ContactFilter
 from engine.execute.timeline_pages import TimelineEntry
-from ingest.writes.contact_address import Contact as Address
+from ingest.writes.contact_address import address_in
 from ingest.writes.write import Outcome
 
 MOST_LISTED, LISTED = 1_000, 100
@@ -23,6 +23,9 @@ TAG = {"name": "v1 contacts", "description": "Contacts, and what is known of eac
 
 router = json_router("v1 contacts", PROBLEMS)
 
+_WHERE = """Fields with `=`, `<>`, `<`, `in (...)`, `between`, `contains`, `starts with`, `is null`; `has_tag('vip')`,
+`on_list('news')`, `in_segment('readers')`; `and`, `or`, `not`: see docs/http.md."""
+Where = Annotated[str | None, Query(description=_WHERE, examples=["country = 'GB' and not has_tag('vip')"])]
 Limit = Annotated[int, Query(ge=1, le=MOST_LISTED)]
 
 
@@ -68,22 +71,32 @@ class SegmentsOfContact(BaseModel):
 
 
 @router.post("/contacts", status_code=201, responses={200: {"model": Contact, "description": "It was there already."}})
-def create_contact(body: ContactValues, caller: Writer, response: Response) -> Contact:
+def create_contact(
+    body: ContactValues, caller: Writer, request: Request, response: Response, idempotency_key: IdempotencyKey = None
+) -> Contact:
     """Create a contact, or change a known one; several that the identities name become one. Durable when answered."""
     workspace = caller.workspace()
     document = body.document()
-    outcome = workspace.upsert(document)
-    if outcome is not Outcome.CREATED:
-        response.status_code = 200
-    return Contact.of(workspace.record(_address_in(document)))
+    keys: Keys = request.app.state.keys
+    with keys.once(caller.token.id, idempotency_key, ["contacts", document]) as attempt:
+        if not attempt.is_repeated:
+            attempt.status = 201 if workspace.upsert(document) is Outcome.CREATED else 200
+    assert attempt.status is not None
+    response.status_code = attempt.status
+    return Contact.of(workspace.record(address_in(document)))
 
 
 @router.get("/contacts")
-def list_contacts(caller: Reader, limit: Limit = LISTED, cursor: str | None = None) -> ContactPage:
-    """All contacts, newest first."""
-    page = caller.workspace().records(ContactFilter(), before=number_of(cursor), limit=limit)
-    next_cursor = None if page.next_before is None else cursor_text(page.next_before)
-    return ContactPage(contacts=[Contact.of(record) for record in page.contacts], next_cursor=next_cursor)
+def list_contacts(
+    caller: Reader,
+    filter: Where = None,  # noqa: A002 (the word of the wire)
+    limit: Limit = LISTED,
+    cursor: str | None = None,
+) -> ContactPage:
+    """All contacts, newest first, or those that a filter finds now."""
+    page = caller.workspace().records(where=filter, before=number_of(cursor), limit=limit)
+    shown = [Contact.of(record) for record in page.contacts]
+    return ContactPage(contacts=shown, next_cursor=next_cursor(page.next_before))
 
 
 @router.get("/contacts/{key}")
@@ -111,9 +124,7 @@ def erase_contact(key: ContactKey, caller: Admin) -> None:
 def read_timeline(key: ContactKey, caller: Reader, limit: Limit = LISTED, cursor: str | None = None) -> TimelinePage:
     """What happened to a contact, latest first."""
     page = caller.workspace().timeline(address_of(key), before=instant_and_text_of(cursor), limit=limit)
-    place = page.next_before
-    next_cursor = None if place is None else cursor_text([place[0].isoformat(), place[1]])
-    return TimelinePage(timeline=[Entry.of(entry) for entry in page.entries], next_cursor=next_cursor)
+    return TimelinePage(timeline=[Entry.of(entry) for entry in page.entries], next_cursor=next_cursor(page.next_before))
 
 
 @router.get("/contacts/{key}/segments")
@@ -126,11 +137,3 @@ def read_segments_of_contact(key: ContactKey, caller: Reader) -> SegmentsOfConta
 def export_contact(key: ContactKey, caller: Reader) -> dict[str, Any]:
     """Everything that the workspace knows of a contact, as one document (docs/contacts.md)."""
     return caller.workspace().export_contact(address_of(key))
-
-
-def _address_in(document: dict[str, Any]) -> Address:
-    """By what a contact that was just written is known."""
-    for kind in ("email", "external_id", "phone"):
-        if document.get(kind) is not None:
-            return {"kind": kind, "value": document[kind]}
-    return dict(document["identities"][0])

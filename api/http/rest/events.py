@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from api.http.authentication import Writer
 from api.http.gate import Limits
+from api.http.idempotency import IdempotencyKey, hash_of
 from api.http.json_route import json_router
 from api.http.rest.shapes import PROBLEMS
 from engine.errors import InvalidWriteError
@@ -71,23 +72,25 @@ _BODY = {
 
 
 @router.post(PATH, openapi_extra={"requestBody": _BODY}, response_model=RecordedEvents)
-async def record_events(request: Request, caller: Writer) -> Response:
+async def record_events(request: Request, caller: Writer, idempotency_key: IdempotencyKey = None) -> Response:
     """Record events; each that is recorded is durable when the answer comes, one that is not valid fails alone.
 
-    A single event that is not valid is refused. With an id of its own an event can be sent again: it counts once.
+    A single event that is not valid is refused. With an id of its own an event can be sent again: it counts once. So
+    does one without, in a request with an `Idempotency-Key`: it gets an id by the key and its place.
     """
     workspace = await to_thread.run_sync(caller.workspace)
+    ids = None if idempotency_key is None else f"once-{hash_of(caller.token.id, idempotency_key).hex()[:32]}"
     media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     recorded = RecordedEvents()
     if media_type in NDJSON:
         async for first, lines in _line_groups(request):
-            await to_thread.run_sync(_record_lines, workspace, lines, first, recorded)
+            await to_thread.run_sync(_record_lines, workspace, lines, first, ids, recorded)
     elif media_type == "application/json":
         try:
             given = orjson.loads(await _whole_body(request))
         except orjson.JSONDecodeError as error:
             raise InvalidWriteError("body", f"is no JSON: {error}") from None
-        await to_thread.run_sync(_record_given, workspace, given, recorded)
+        await to_thread.run_sync(_record_given, workspace, given, ids, recorded)
     else:
         problem = f"send application/json or application/x-ndjson, not {media_type}"
         raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, problem)
@@ -124,26 +127,36 @@ async def _line_groups(request: Request) -> AsyncIterator[tuple[int, list[bytes]
         yield first, lines
 
 
-def _record_lines(workspace: Workspace, lines: Sequence[bytes], first: int, recorded: RecordedEvents) -> None:
+def _record_lines(
+    workspace: Workspace, lines: Sequence[bytes], first: int, ids: str | None, recorded: RecordedEvents
+) -> None:
     events, places = [], []
     for number, line in enumerate(lines, start=first):
         if not line.strip():
             continue
         try:
-            events.append(orjson.loads(line))
+            events.append(_with_id(orjson.loads(line), ids, number))
             places.append(number)
         except orjson.JSONDecodeError as error:
             _fail(recorded, number, f"is no JSON: {error}")
     _record(workspace, events, places, recorded)
 
 
-def _record_given(workspace: Workspace, given: Any, recorded: RecordedEvents) -> None:
+def _record_given(workspace: Workspace, given: Any, ids: str | None, recorded: RecordedEvents) -> None:
     """Raises: what a single event is refused with."""
     if isinstance(given, list):
-        _record(workspace, given, range(len(given)), recorded)
+        events = [_with_id(event, ids, number) for number, event in enumerate(given)]
+        _record(workspace, events, range(len(given)), recorded)
         return
-    outcome = workspace.events.record_custom(given) if _is_custom(given) else workspace.events.record(given)
-    _count(recorded, outcome, 1)
+    event = _with_id(given, ids, 0)
+    _count(recorded, workspace.events.record_custom(event) if _is_custom(event) else workspace.events.record(event))
+
+
+def _with_id(event: Any, ids: str | None, number: int) -> Any:
+    """An event with an id by its place, if it has none, and there is to be one. Custom events have their own."""
+    if ids is None or not isinstance(event, dict) or _is_custom(event) or event.get("id") is not None:
+        return event
+    return {**event, "id": f"{ids}-{number}"}
 
 
 def _record(workspace: Workspace, events: Sequence[Any], places: Sequence[int], recorded: RecordedEvents) -> None:
@@ -157,7 +170,7 @@ def _record(workspace: Workspace, events: Sequence[Any], places: Sequence[int], 
         written: list[Written] = record(some)
         for number, one in zip(numbers, written, strict=True):
             if one.error is None:
-                _count(recorded, one.outcome, 1)
+                _count(recorded, one.outcome)
             else:
                 # The path of an error names the event by its place among those of its sort: that is not the caller's.
                 _fail(recorded, places[number], str(one.error).partition("]")[2].lstrip(".: ") or str(one.error))
@@ -167,9 +180,9 @@ def _is_custom(event: object) -> bool:
     return isinstance(event, dict) and "event_name" in event
 
 
-def _count(recorded: RecordedEvents, outcome: Outcome, count: int) -> None:
+def _count(recorded: RecordedEvents, outcome: Outcome) -> None:
     name = {Outcome.CREATED: "created", Outcome.UNCHANGED: "unchanged"}.get(outcome, "updated")
-    setattr(recorded, name, getattr(recorded, name) + count)
+    setattr(recorded, name, getattr(recorded, name) + 1)
 
 
 def _fail(recorded: RecordedEvents, number: int, problem: str) -> None:

@@ -8,7 +8,7 @@ from fastapi import Query
 from pydantic import BaseModel, Field
 
 from api.http.authentication import Reader, Writer
-from api.http.cursors import cursor_text, number_of
+from api.http.cursors import next_cursor, number_of
 from api.http.json_route import json_router
 from api.http.rpc.shapes import FAILURES, Asked, ContactList, Email, Success, WorkspaceId
 from engine.errors import UnknownContactError
@@ -99,8 +99,7 @@ def get_contacts_by_list(
         for item in record.subscriptions
         if item.list_id == list_id
     ]
-    next_cursor = None if page.next_before is None else cursor_text(page.next_before)
-    return ContactListPage(contact_lists=found, next_cursor=next_cursor)
+    return ContactListPage(contact_lists=found, next_cursor=next_cursor(page.next_before))
 
 
 @router.get("/contactLists.getListsByContact")

@@ -8,7 +8,7 @@ from fastapi import Query
 from pydantic import BaseModel, Field
 
 from api.http.authentication import Admin, Reader, Writer
-from api.http.cursors import cursor_text, number_of
+from api.http.cursors import next_cursor, number_of
 from api.http.json_route import json_router
 from api.http.rpc.shapes import (
     FAILURES,
@@ -28,6 +28,7 @@ from engine.execute.contact_listing import SEARCHED_FIELDS, ContactFilter
 from engine.execute.contact_records import ContactRecord
 from ingest.workspace import Workspace
 from ingest.writes.contact_address import Contact as Address
+from ingest.writes.contact_address import address_in
 from ingest.writes.write import Outcome
 
 MOST_IMPORTED = 10_000
@@ -135,7 +136,7 @@ def import_contacts(body: ImportContacts, caller: Writer) -> ImportedContacts:
             continue
         action: Literal["create", "update"] = "create" if one.outcome is Outcome.CREATED else "update"
         operations.append(ImportOperation(email=shown, action=action))
-        subscriptions += [{"contact": _address(contact), "list_id": name} for name in body.subscribe_to_lists]
+        subscriptions += [{"contact": address_in(contact), "list_id": name} for name in body.subscribe_to_lists]
     if subscriptions:
         workspace.lists.subscribe_many(subscriptions)
     return ImportedContacts(operations=operations)
@@ -191,8 +192,7 @@ def list_contacts(
         if with_contact_lists:
             values["contact_lists"] = _lists_of(record)
         contacts.append(ContactWithLists.model_validate(values))
-    next_cursor = None if page.next_before is None else cursor_text(page.next_before)
-    return ListedContacts(contacts=contacts, next_cursor=next_cursor)
+    return ListedContacts(contacts=contacts, next_cursor=next_cursor(page.next_before))
 
 
 @router.get("/contacts.count")
@@ -228,11 +228,3 @@ def _found(workspace: Workspace, address: Address) -> FoundContact:
 
 def _lists_of(record: ContactRecord) -> list[ContactList]:
     return [ContactList.of(record.fields["email"], item) for item in record.subscriptions]
-
-
-def _address(contact: dict[str, Any]) -> Address:
-    """By what a contact that was just written is known."""
-    for kind in ("email", "external_id", "phone"):
-        if contact.get(kind) is not None:
-            return {"kind": kind, "value": contact[kind]}
-    return dict(contact["identities"][0])

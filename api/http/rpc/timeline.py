@@ -9,7 +9,7 @@ from fastapi import Query
 from pydantic import BaseModel, Field
 
 from api.http.authentication import Reader
-from api.http.cursors import cursor_text, instant_and_text_of
+from api.http.cursors import instant_and_text_of, next_cursor
 from api.http.json_route import json_router
 from api.http.rpc.shapes import FAILURES, Email, WorkspaceId
 from engine.execute.timeline_pages import TimelineEntry
@@ -70,6 +70,5 @@ def list_timeline(
     """What happened to a contact, latest first."""
     workspace = caller.workspace(workspace_id)
     page = workspace.timeline(email, before=instant_and_text_of(cursor), limit=limit)
-    place = page.next_before
-    next_cursor = None if place is None else cursor_text([place[0].isoformat(), place[1]])
-    return Timeline(timeline=[Entry.of(email, entry) for entry in page.entries], next_cursor=next_cursor)
+    entries = [Entry.of(email, entry) for entry in page.entries]
+    return Timeline(timeline=entries, next_cursor=next_cursor(page.next_before))
