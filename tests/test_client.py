@@ -87,8 +87,11 @@ def test_what_is_wrong_is_said_with_its_place(client: populace.Client) -> None:
     with pytest.raises(populace.ServerError, match=r"at character 11: expected a text") as caught:
         list(client.contacts(filter="country = DE"))
     assert (caught.value.status, caught.value.path) == (400, "filter")
-    with pytest.raises(populace.ServerError, match="a valid token is needed"):
-        populace.Client(str(client._http.base_url), "wrong").contact(ADA)
+    with (
+        populace.Client(str(client._http.base_url), "wrong") as stranger,
+        pytest.raises(populace.ServerError, match="a valid token is needed"),
+    ):
+        stranger.contact(ADA)
     with pytest.raises(populace.CallerError, match="token: is empty"):
         populace.Client("http://127.0.0.1", "")
 

@@ -37,7 +37,7 @@ _AGAIN = frozenset(
 
 
 class ServerError(PopulaceError):
-    """A server did not do what it was asked. `status` is that of its answer, `path` where in the request it is wrong."""
+    """A server did not do what it was asked. `status` is that of its answer, `path` where in the request it is."""
 
     def __init__(self, status: int, problem: str, path: str | None = None) -> None:
         self.status, self.path = status, path

@@ -27,7 +27,7 @@ IdempotencyKey = Annotated[
     str | None,
     Header(
         max_length=MOST_KEY_CHARACTERS,
-        description="A random text of yours: a request that comes again with it, within a day, is not carried out again.",
+        description="A random text of yours: a request that comes with it again within a day is not carried out again.",
     ),
 ]
 
