@@ -230,6 +230,14 @@ class UnknownTagError(CallerError):
         super().__init__(f"no tag is named {shown(name)}; {hint}")
 
 
+class UnknownMailTemplateError(CallerError):
+    """A workspace has no template of mails of that id."""
+
+    def __init__(self, template_id: str) -> None:
+        self.template_id = template_id
+        super().__init__(f"no template has the id {shown(template_id)}; save one, or list them to see which there are")
+
+
 class UnknownWebhookError(CallerError):
     """A workspace has no webhook of that id."""
 

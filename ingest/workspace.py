@@ -34,6 +34,7 @@ from ingest.keeping_methods import KeepingMethods
 from ingest.known_identities import KnownIdentities
 from ingest.lists import Lists
 from ingest.load import OnTable
+from ingest.mails import Mails
 from ingest.planning_methods import PlanningMethods
 from ingest.question_methods import QuestionMethods
 from ingest.record_methods import RecordMethods
@@ -98,6 +99,7 @@ class Workspace(
         self.events, self.fields = Events(self._writer), Fields(self._writer)
         self._lists, self._tags = Lists(store, self._writer), Tags(store, self._writer)
         self.webhooks = Webhooks(store, self._writer, clock)
+        self.mails = Mails(store, self._writer, self._lists, clock)
         self._live = Live(store, clock=clock) if live else None
         if self._live is not None:
             held.callback(self._live.close)

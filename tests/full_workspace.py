@@ -46,6 +46,9 @@ REST = (
     "INSERT INTO suppressed VALUES ('00ff', TIMESTAMP '2026-05-02')",
     "INSERT INTO anonymous_totals VALUES ('open_email', DATE '2026-05-01', 7)",
     "INSERT INTO touched VALUES (3)",
+    """INSERT INTO mail_templates VALUES
+        ('hello', 'Hello', 'Hello {{ contact.first_name }}', '<p>Hello</p>', NULL, TIMESTAMP '2026-05-01',
+        TIMESTAMP '2026-05-01')""",
     """INSERT INTO webhooks VALUES ('w1', 'Ours', 'https://shop.example/hook', 'whsec_c2VjcmV0', NULL, NULL,
         ['contact.*'], '{}', true, TIMESTAMP '2026-05-01', TIMESTAMP '2026-05-01')""",
     "INSERT INTO webhook_progress VALUES ('w1', 1, 1, 2)",

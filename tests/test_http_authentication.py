@@ -21,6 +21,7 @@ from tests.commands import populace
 from tests.http_server import Server, running_server
 
 PUBLIC = {"/subscribe", "/confirm", "/unsubscribe", "/unsubscribe-oneclick", "/preferences", "/notification-center"}
+HOOKS = "/hooks/{workspace_id}/{provider}"
 OPEN = {"/health", "/ready", "/metrics", *PUBLIC}
 """What needs no token: what people see has links that are signed."""
 
@@ -57,6 +58,17 @@ SCOPES_OF_ROUTES = {
     "customEvents.import": "write",
     "customEvents.get": "read",
     "customEvents.list": "read",
+    "webhookSubscriptions.create": "admin",
+    "webhookSubscriptions.list": "read",
+    "webhookSubscriptions.get": "read",
+    "webhookSubscriptions.update": "admin",
+    "webhookSubscriptions.delete": "admin",
+    "webhookSubscriptions.toggle": "admin",
+    "webhookSubscriptions.regenerateSecret": "admin",
+    "webhookSubscriptions.deliveries": "read",
+    "webhookSubscriptions.replay": "admin",
+    "webhookSubscriptions.test": "admin",
+    "webhookSubscriptions.eventTypes": "read",
 }
 """The least that each route of `/api/*` needs."""
 
@@ -80,6 +92,10 @@ SCOPES_OF_RESOURCES = {
     "GET /lists/{list_id}": "read",
     "PUT /lists/{list_id}": "write",
     "DELETE /lists/{list_id}": "admin",
+    "GET /templates": "read",
+    "GET /templates/{template_id}": "read",
+    "PUT /templates/{template_id}": "write",
+    "DELETE /templates/{template_id}": "admin",
     "GET /segments": "read",
     "GET /segments/{segment_id}": "read",
     "PUT /segments/{segment_id}": "write",
@@ -119,6 +135,10 @@ VALUES: dict[str, Any] = {
     "tree": LEAF,
     "event_name": "shop.order",
     "events": [{"email": "ada@x.example", "event_name": "shop.order", "external_id": "o2"}],
+    "url": "https://shop.example/hooks",
+    "event_types": ["*"],
+    "enabled": False,
+    "subscription_id": "known",
 }
 """A valid value for everything that a request must have."""
 
@@ -147,7 +167,7 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
 def test_the_table_has_every_route(document: dict[str, Any]) -> None:
     found = {(method, path) for method, path, _ in operations(document)}
     others = {(method, path) for method, path in found if not path.startswith(("/v1/", "/v2/"))}
-    assert {path for _, path in others} == {f"/api/{name}" for name in SCOPES_OF_ROUTES} | OPEN
+    assert {path for _, path in others} == {f"/api/{name}" for name in SCOPES_OF_ROUTES} | OPEN | {HOOKS}
     assert {f"{method} {path}" for method, path in found if path.startswith("/v2/")} == {*SCOPES_OF_PROFILES}
     assert {f"{method} {path[3:]}" for method, path in found if path.startswith("/v1/")} == {*SCOPES_OF_RESOURCES}
 
@@ -173,7 +193,7 @@ def test_a_token_is_good_for_its_scope_and_its_workspace_alone(
     server: Server, document: dict[str, Any], scope: str
 ) -> None:
     for method, path, _ in operations(document):
-        if path in OPEN or path.startswith(("/v1/", "/v2/")):
+        if path in {*OPEN, HOOKS} or path.startswith(("/v1/", "/v2/")):
             continue
         least = SCOPES_OF_ROUTES[path.removeprefix("/api/")]
         with server.client("main", scope) as client:

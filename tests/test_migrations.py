@@ -197,10 +197,31 @@ SIXTH: Rows = {
     "lists": [{**row, "description": "What is new.", "created_at": AT, "updated_at": AT} for row in FIFTH["lists"]],
 }
 
-COLUMNS_OF_USERS = dict.fromkeys((2, 3, 4, 5, 6), ("ALTER TABLE contacts ADD COLUMN plan VARCHAR",))
+SEVENTH: Rows = {
+    **SIXTH,
+    "workspace": [{**SIXTH["workspace"][0], "schema_version": 7}],
+    "webhooks": [
+        {
+            "id": "w1",
+            "name": "Ours",
+            "url": "https://shop.example/hook",
+            "secret": "whsec_c2VjcmV0",
+            "event_types": ["contact.*"],
+            "filters": "{}",
+            "is_enabled": True,
+            "created_at": AT,
+            "updated_at": AT,
+        }
+    ],
+    "webhook_progress": [{"webhook_id": "w1", "outbox_sequence": 1, "transition_sequence": 1, "next_number": 2}],
+    "webhook_outbox": [{"sequence": 2, "type": "contact.updated", "contact_id": 0, "recorded_at": AT, "data": "{}"}],
+    "webhook_deliveries": [{"webhook_id": "w1", "number": 1, "contact_id": 0, "status": "waiting", "payload": "{}"}],
+}
+
+COLUMNS_OF_USERS = dict.fromkeys((2, 3, 4, 5, 6, 7), ("ALTER TABLE contacts ADD COLUMN plan VARCHAR",))
 """The columns of the fields that users defined in those rows."""
 
-ROWS_OF_VERSION: dict[int, Rows] = {1: FIRST, 2: SECOND, 3: THIRD, 4: FOURTH, 5: FIFTH, 6: SIXTH}
+ROWS_OF_VERSION: dict[int, Rows] = {1: FIRST, 2: SECOND, 3: THIRD, 4: FOURTH, 5: FIFTH, 6: SIXTH, 7: SEVENTH}
 """Rows in all tables of each version; whoever adds a migration adds the rows of the version before it."""
 
 

@@ -220,6 +220,8 @@ def test_subscriptions_are_made_changed_tried_and_deleted(tmp_path: Path) -> Non
 def test_private_addresses_are_refused_unless_they_are_allowed(tmp_path: Path) -> None:
     with receiver() as found, running_server(tmp_path / "shops") as server, server.client("main") as client:
         api = Api(server, client)
+        for url in ("\x0e", "http://a b/", "http://\x00.example/", "http://..example/", "http://[fe80::1%eth0]/"):
+            api.ask("webhookSubscriptions.create", 400, url=url, event_types=["*"])
         for url in (found.url, "http://localhost/", "http://[::1]/", "http://169.254.169.254/", "http://x.internal/"):
             refused = api.ask("webhookSubscriptions.create", 400, url=url, event_types=["*"])
             assert "private network" in refused["error"]

@@ -14,6 +14,7 @@ from api.cli.console import out
 from api.cli.options import MemoryLimit, memory_bytes
 from api.http.tokens import Scope, Tokens
 from api.http.workspaces import Workspaces, workspace_ids
+from api.mail.smtp import SmtpSettings
 from engine.errors import CallerError
 from ingest.workspace import Workspace
 
@@ -39,6 +40,20 @@ def serve(
     private_webhooks: Annotated[
         bool, typer.Option("--private-webhooks", help="Webhooks may lead to this machine, and into private networks.")
     ] = False,
+    smtp: Annotated[
+        str | None,
+        typer.Option(
+            envvar="POPULACE_SMTP",
+            metavar="URL",
+            help="Send the mails of lists by this server: smtp://mail.example:587, smtps://user:password@mail.example",
+        ),
+    ] = None,
+    mail_from: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Whom mails are from: 'Shop <news@shop.example>'.")
+    ] = None,
+    public_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="How people reach this server: what links in mails begin with.")
+    ] = None,
 ) -> None:
     """Answer requests over HTTP, and keep memberships up to date while doing so. The documentation is at /docs.
 
@@ -59,6 +74,8 @@ def serve(
         limits=Limits(body_bytes=body_megabytes * 2**20, answer_seconds=answer_seconds),
         token_rate=token_rate,
         private_webhooks=private_webhooks,
+        mail=_mail_settings(smtp, mail_from, public_url),
+        public_url=public_url or "",
     )
     begin_logging(log_level)
     with Tokens(root) as tokens:
@@ -78,6 +95,17 @@ def serve(
             with suppress(KeyboardInterrupt):
                 serve_app(app, host=host or LOOPBACK, port=port, on_listening=_say)
         tokens.write_last_used()
+
+
+def _mail_settings(smtp: str | None, mail_from: str | None, public_url: str | None) -> SmtpSettings | None:
+    """How mails go out; None where none do. Raises: CallerError."""
+    if smtp is None:
+        return None
+    if mail_from is None or public_url is None:
+        raise CallerError("--smtp: needs --mail-from and --public-url, which mails and their links begin with")
+    if not public_url.startswith(("http://", "https://")):
+        raise CallerError(f"--public-url: {public_url!r} is no address such as https://news.shop.example")
+    return SmtpSettings.of(smtp, mail_from)
 
 
 def _make_first_tokens(tokens: Tokens, ids: list[str]) -> None:

@@ -14,7 +14,7 @@ from anyio import to_thread
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from api.http import errors, health, profiles, public, rest, rpc
+from api.http import errors, health, hooks, profiles, public, rest, rpc
 from api.http.gate import Gate, Limits
 from api.http.idempotency import Keys
 from api.http.metrics import Metrics
@@ -23,6 +23,8 @@ from api.http.rest.shapes import PROBLEM_TYPE
 from api.http.rpc.shapes import Failure
 from api.http.tokens import Tokens
 from api.http.workspaces import Workspaces
+from api.mail.mailer import Mailer
+from api.mail.smtp import SmtpSettings
 from api.webhooks.dispatcher import Dispatcher
 
 THREADS = 64
@@ -44,6 +46,7 @@ class ServerSettings:
 
     `token_rate`: requests per second and token. `forms_per_address`, `forms_per_email`: public forms per minute that
     come from one address, and that name one e-mail. `private_webhooks`: webhooks may lead into private networks.
+    `mail`: how mails of lists go out, with links that begin with `public_url`; without it they wait to be fetched.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -51,6 +54,8 @@ class ServerSettings:
     forms_per_address: int = 60
     forms_per_email: int = 5
     private_webhooks: bool = False
+    mail: SmtpSettings | None = None
+    public_url: str = ""
 
 
 def create_app(workspaces: Workspaces, tokens: Tokens, settings: ServerSettings | None = None) -> FastAPI:
@@ -62,18 +67,23 @@ def create_app(workspaces: Workspaces, tokens: Tokens, settings: ServerSettings 
         to_thread.current_default_thread_limiter().total_tokens = THREADS
         writing = asyncio.create_task(_write_last_used(tokens))
         dispatcher = Dispatcher(workspaces.open_webhooks, allows_private=wanted.private_webhooks)
-        dispatcher.start()
+        workers: list[Dispatcher | Mailer] = [dispatcher]
+        if wanted.mail is not None:
+            workers.append(Mailer(workspaces.all_open, wanted.mail, wanted.public_url))
+        for worker in workers:
+            worker.start()
         with Keys(workspaces.root) as app.state.keys:
             yield
         writing.cancel()
-        await to_thread.run_sync(dispatcher.stop)
+        for worker in workers:
+            await to_thread.run_sync(worker.stop)
 
     app = FastAPI(
         title="populace",
         version=version("populace"),
         description=DESCRIPTION,
         lifespan=lifespan,
-        openapi_tags=[*rest.TAGS, *rpc.TAGS, profiles.TAG, *public.TAGS, health.TAG],
+        openapi_tags=[*rest.TAGS, *rpc.TAGS, profiles.TAG, hooks.TAG, *public.TAGS, health.TAG],
     )
     metrics = Metrics(workspaces)
     app.state.workspaces, app.state.tokens, app.state.metrics = workspaces, tokens, metrics
@@ -86,8 +96,8 @@ def create_app(workspaces: Workspaces, tokens: Tokens, settings: ServerSettings 
     )
     errors.install(app)
     app.add_middleware(Gate, limits=wanted.limits, metrics=metrics, patient=rest.PATIENT, streams=rest.STREAMS)
-    for router in (rest.router, rpc.router, profiles.router, public.router, health.router):
-        app.include_router(router)
+    for part in (rest, rpc, profiles, hooks, public, health):
+        app.include_router(part.router)
     app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # as FastAPI's documentation has it
     return app
 

@@ -39,20 +39,26 @@ class Caller:
         return self.workspaces.get(self.token.workspace_id)
 
 
+BearerToken = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+
+
+def caller_of(request: Request, text: str | None, scope: Scope) -> Caller:
+    """Who asks with this text as token. Raises: UnauthenticatedError, ForbiddenError, TooManyRequestsError."""
+    tokens: Tokens = request.app.state.tokens
+    token = None if text is None else tokens.known(text)
+    if token is None:
+        raise UnauthenticatedError
+    request.state.token_id, request.state.workspace_id = token.id, token.workspace_id
+    rates: Rates = request.app.state.rates
+    rates.of_tokens.take(token.id)
+    if not token.allows(scope):
+        raise ForbiddenError(scope)
+    return Caller(token, request.app.state.workspaces)
+
+
 def _caller_with(scope: Scope) -> Callable[[Request, HTTPAuthorizationCredentials | None], Awaitable[Caller]]:
-    async def caller(
-        request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-    ) -> Caller:
-        tokens: Tokens = request.app.state.tokens
-        token = None if credentials is None else tokens.known(credentials.credentials)
-        if token is None:
-            raise UnauthenticatedError
-        request.state.token_id, request.state.workspace_id = token.id, token.workspace_id
-        rates: Rates = request.app.state.rates
-        rates.of_tokens.take(token.id)
-        if not token.allows(scope):
-            raise ForbiddenError(scope)
-        return Caller(token, request.app.state.workspaces)
+    async def caller(request: Request, credentials: BearerToken) -> Caller:
+        return caller_of(request, None if credentials is None else credentials.credentials, scope)
 
     return caller
 

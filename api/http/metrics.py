@@ -61,6 +61,7 @@ class _OfWorkspaces(Collector):
             "webhooks": GaugeMetricFamily(
                 "populace_webhook_backlog", "Messages that webhooks were not told of yet.", labels=["workspace"]
             ),
+            "mails": GaugeMetricFamily("populace_mails_waiting", "Mails that were not sent yet.", labels=["workspace"]),
         }
         for workspace_id in self._workspaces.ids:
             figures = self._workspaces.get(workspace_id).figures()
@@ -70,4 +71,6 @@ class _OfWorkspaces(Collector):
             families["behind"].add_metric([workspace_id], figures.lag_seconds)
             backlog = self._workspaces.get(workspace_id).webhooks.backlog_count()
             families["webhooks"].add_metric([workspace_id], backlog)
+            mails = self._workspaces.get(workspace_id).mails.waiting_count()
+            families["mails"].add_metric([workspace_id], mails)
         return families.values()

@@ -65,6 +65,10 @@ class Workspaces:
         """A workspace that is open; None for every other one."""
         return self._open.get(workspace_id)
 
+    def all_open(self) -> dict[str, Workspace]:
+        """Those that are open, by id."""
+        return dict(self._open)
+
     def open_webhooks(self) -> dict[str, Webhooks]:
         """The webhooks of those that are open, by workspace."""
         return {name: workspace.webhooks for name, workspace in self._open.items()}

@@ -20,7 +20,10 @@ class RefusedAddressError(Exception):
 
 def check_url(url: str, *, allows_private: bool) -> None:
     """Refuse what can be seen to be private before any name is looked up. Raises: InvalidValueError."""
-    host = httpx.URL(url).host
+    try:
+        host = httpx.URL(url).host
+    except httpx.InvalidURL as error:
+        raise InvalidValueError("url", url, f"is no address of the web: {error}") from None
     if allows_private:
         return
     try:

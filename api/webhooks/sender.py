@@ -58,11 +58,11 @@ class Sender:
 
     async def send(self, webhook: WebhookRow, message_id: str, payload: str) -> Answer:
         """Send a message once; whatever goes wrong is in the answer."""
-        url = httpx.URL(webhook.url)
-        port = url.port or _PORTS[url.scheme]
         try:
+            url = httpx.URL(webhook.url)
+            port = url.port or _PORTS[url.scheme]
             addresses = await addresses_of(url.host, port, allows_private=self._allows_private)
-        except RefusedAddressError as error:
+        except (httpx.InvalidURL, RefusedAddressError) as error:
             return Answer(None, str(error))
         failure = ""
         for address in addresses:

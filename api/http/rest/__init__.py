@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from api.http.rest import contacts, events, fields, lists, members, segments, sql, tags, transitions
+from api.http.rest import contacts, events, fields, lists, members, segments, sql, tags, templates, transitions
 
 PREFIX = "/v1"
-_MODULES = (contacts, events, tags, fields, lists, segments, members, transitions, sql)
+_MODULES = (contacts, events, tags, fields, lists, templates, segments, members, transitions, sql)
 
 TAGS = [module.TAG for module in _MODULES]
 

@@ -15,6 +15,7 @@ from engine.storage.migrations import (
     v005_kept_memberships,
     v006_described_lists,
     v007_webhooks,
+    v008_mail_templates,
 )
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -25,6 +26,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     v005_kept_memberships.STATEMENTS,
     v006_described_lists.STATEMENTS,
     v007_webhooks.STATEMENTS,
+    v008_mail_templates.STATEMENTS,
 )
 """The statements of each migration; the first one makes version 1."""
 
