@@ -220,7 +220,7 @@ def test_subscriptions_are_made_changed_tried_and_deleted(tmp_path: Path) -> Non
 def test_private_addresses_are_refused_unless_they_are_allowed(tmp_path: Path) -> None:
     with receiver() as found, running_server(tmp_path / "shops") as server, server.client("main") as client:
         api = Api(server, client)
-        for url in ("\x0e", "http://a b/", "http://\x00.example/", "http://..example/", "http://[fe80::1%eth0]/"):
+        for url in ("\x0e", "http://a b/", "http://\x00.example/", "http://xn--a/", "http://[fe80::1%eth0]/"):
             api.ask("webhookSubscriptions.create", 400, url=url, event_types=["*"])
         for url in (found.url, "http://localhost/", "http://[::1]/", "http://169.254.169.254/", "http://x.internal/"):
             refused = api.ask("webhookSubscriptions.create", 400, url=url, event_types=["*"])
@@ -322,3 +322,13 @@ def test_the_secret_before_signs_for_a_day_only() -> None:
         object.__setattr__(renewed, "previous_secret", other)
         object.__setattr__(renewed, "secret_changed_at", now - age)
         assert len(headers_of(renewed, "msg_1", json.dumps({}))["webhook-signature"].split()) == count
+
+
+@pytest.mark.parametrize("url", ["http://xn--a/", "http://..example/", "http://2130706433/", "http://0x7f.1/"])
+def test_a_name_that_is_none_fails_as_a_delivery(url: str) -> None:
+    async def send() -> Answer:
+        async with Sender(allows_private=False) as sender:
+            return await sender.send(webhook_to(url), "msg_1", "{}")
+
+    answer = asyncio.run(send())
+    assert (answer.status_code, bool(answer.failure)) == (None, True)

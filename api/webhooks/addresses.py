@@ -22,7 +22,7 @@ def check_url(url: str, *, allows_private: bool) -> None:
     """Refuse what can be seen to be private before any name is looked up. Raises: InvalidValueError."""
     try:
         host = httpx.URL(url).host
-    except httpx.InvalidURL as error:
+    except (httpx.InvalidURL, UnicodeError) as error:
         raise InvalidValueError("url", url, f"is no address of the web: {error}") from None
     if allows_private:
         return

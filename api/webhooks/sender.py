@@ -62,7 +62,7 @@ class Sender:
             url = httpx.URL(webhook.url)
             port = url.port or _PORTS[url.scheme]
             addresses = await addresses_of(url.host, port, allows_private=self._allows_private)
-        except (httpx.InvalidURL, RefusedAddressError) as error:
+        except (httpx.InvalidURL, UnicodeError, RefusedAddressError) as error:
             return Answer(None, str(error))
         failure = ""
         for address in addresses:
