@@ -17,7 +17,7 @@ from tests.definitions import field
 from tests.http_server import running_server
 
 SECONDS = int(os.environ.get("POPULACE_SCHEMATHESIS_SECONDS", "40"))
-FACES = ("/api/", "/v1/", "/v2/|/subscribe|/confirm|/unsubscribe|/preferences|/notification|/health|/ready")
+FACES = ("/api/", "/v1/", "/v2/|/hooks/|/subscribe|/confirm|/unsubscribe|/preferences|/notification|/health|/ready")
 
 CHECKS = (
     "not_a_server_error",
