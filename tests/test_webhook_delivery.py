@@ -150,6 +150,18 @@ def test_a_dead_receiver_and_a_slow_one_hold_up_nobody(tmp_path: Path) -> None:
         hanging.wait_for(60)
 
 
+def test_messages_that_are_never_taken_hold_up_no_other_contact(tmp_path: Path) -> None:
+    with receiver(lambda body: 400 if b"poison" in body else 204) as found, shop(tmp_path / "shops") as api:
+        api.subscribe(found.url, "contact.created")
+        for number in range(10):
+            api.upsert(email=f"poison{number}@x.example")
+        while len(found.received) < 8:
+            time.sleep(0.01)
+        for number in range(20):
+            api.upsert(email=f"c{number}@x.example")
+        found.wait_for(20)
+
+
 def test_a_receiver_that_is_back_gets_what_it_missed(tmp_path: Path) -> None:
     with receiver(lambda _: 503) as found, shop(tmp_path / "shops") as api:
         api.subscribe(found.url, "contact.*")

@@ -98,6 +98,7 @@ class Mailer:
                 self._send(workspace_id, workspace, mail)
                 after = mail.sequence
         self._seen[workspace_id] = news
+        self._delivery.close()  # servers end connections on which nothing is said
 
     def _send(self, workspace_id: str, workspace: Workspace, mail: OutboxMail) -> None:
         key = workspace_id, mail.sequence
@@ -117,18 +118,27 @@ class Mailer:
         except (UnknownContactError, UnknownListError):
             workspace.lists.mark_sent([mail.sequence])  # there is nobody, or no list, to write of any more
             return
+        except ValueError as error:  # what a template gives cannot stand in a mail
+            self._refused(workspace_id, workspace, mail, RefusedMailError(str(error), is_permanent=False))
+            return
         try:
             self._delivery.send(message)
         except RefusedMailError as error:
-            count = 1 if waiting is None else waiting.attempt_count + 1
-            now = stored_instant(at)
-            again = next_attempt_at(count, since=stored_instant(mail.created_at), now=now)
-            if error.is_permanent or again is None:
-                workspace.mails.refused(mail, id_, error.reason, is_permanent=error.is_permanent)
-                self._waiting.pop(key, None)
-            else:
-                self._waiting[key] = _Waiting(count, time.monotonic() + (again - now).total_seconds())
-            log.warning("mail_refused", workspace=workspace_id, reason=error.reason, again=str(again))
+            self._refused(workspace_id, workspace, mail, error)
             return
         workspace.mails.sent(mail, id_)
         self._waiting.pop(key, None)
+
+    def _refused(self, workspace_id: str, workspace: Workspace, mail: OutboxMail, error: RefusedMailError) -> None:
+        """Try again later, or give up."""
+        key = workspace_id, mail.sequence
+        count = 1 if key not in self._waiting else self._waiting[key].attempt_count + 1
+        now = stored_instant(workspace.mails.now())
+        again = next_attempt_at(count, since=stored_instant(mail.created_at), now=now)
+        if error.is_permanent or again is None:
+            id_ = message_id(workspace_id, mail, self._settings.domain)
+            workspace.mails.refused(mail, id_, error.reason, is_permanent=error.is_permanent)
+            self._waiting.pop(key, None)
+        else:
+            self._waiting[key] = _Waiting(count, time.monotonic() + (again - now).total_seconds())
+        log.warning("mail_refused", workspace=workspace_id, reason=error.reason, again=str(again))

@@ -76,6 +76,8 @@ class Delivery:
         except smtplib.SMTPSenderRefused:
             self.close()
             raise  # every mail has this sender: it is not about this one
+        except smtplib.SMTPNotSupportedError as error:
+            raise RefusedMailError(str(error), is_permanent=False) from None
         except smtplib.SMTPDataError as error:
             said = (
                 error.smtp_error.decode(errors="replace") if isinstance(error.smtp_error, bytes) else error.smtp_error

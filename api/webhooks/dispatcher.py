@@ -63,8 +63,12 @@ class Dispatcher:
 
     async def _main(self, threads: ThreadPoolExecutor) -> None:
         while not self._is_stopping.is_set():
-            for workspace_id, webhooks in self._open_webhooks().items():
-                await self._look_at(workspace_id, webhooks, threads)
+            try:
+                for workspace_id, webhooks in self._open_webhooks().items():
+                    await self._look_at(workspace_id, webhooks, threads)
+            except Exception:
+                log.exception("dispatcher_failed")  # deliveries must not end with the one that was looked at
+                await asyncio.sleep(AGAIN_SECONDS)
             await asyncio.sleep(LOOK_SECONDS)
         for running in self._running.values():
             running.lane.stop()

@@ -73,12 +73,12 @@ class Lane:
         return self._failure_count >= MOST_FAILURES
 
     async def _next_batch(self) -> Batch | None:
-        """While the receiver fails, one message that waits is tried, and new ones stay where they are."""
+        """While the receiver fails, one message at a time is tried: one that waits and is due, else a new one."""
         ask = partial(self._webhooks.next_batch, self.webhook, after=self._progress)
         if not self._is_failing:
             return await self._in_thread(partial(ask, limit=MOST_AT_ONCE))
         batch = await self._in_thread(partial(ask, limit=1, reads_new=False))
-        if batch is not None and not batch.due and batch.next_at is None:  # nothing waits that could be tried
+        if batch is not None and not batch.due:  # what waits may fail for reasons of its own
             batch = await self._in_thread(partial(ask, limit=1))
         return batch
 

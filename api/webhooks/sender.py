@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -17,6 +18,7 @@ from api.webhooks.addresses import RefusedAddressError, addresses_of
 from engine.storage.webhooks import WebhookRow
 
 CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 15.0
+WHOLE_SECONDS = CONNECT_SECONDS + ANSWER_SECONDS
 MOST_ANSWER_BYTES = 2_048
 CONNECTIONS = 8
 
@@ -67,10 +69,13 @@ class Sender:
         failure = ""
         for address in addresses:
             try:
-                return await self._send_to(address, url, headers_of(webhook, message_id, payload), payload)
+                async with asyncio.timeout(WHOLE_SECONDS):
+                    return await self._send_to(address, url, headers_of(webhook, message_id, payload), payload)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 failure = _words(error)
-            except httpx.HTTPError as error:
+            except TimeoutError:
+                return Answer(None, f"no whole answer within {WHOLE_SECONDS:g} s")
+            except Exception as error:  # one that is not known yet must not stop the messages behind it
                 return Answer(None, _words(error))
         return Answer(None, failure)
 
@@ -126,7 +131,7 @@ def _failure(response: httpx.Response) -> str | None:
     return f"answered {response.status_code}"
 
 
-def _words(error: httpx.HTTPError) -> str:
+def _words(error: Exception) -> str:
     name = type(error).__name__
     return f"{name}: {error}" if str(error) else name
 
