@@ -158,10 +158,10 @@ class Webhooks:
         return self._writer.told_count, transitions, self._replay_count
 
     def next_batch(
-        self, webhook: WebhookRow, *, after: Progress | None, limit: int, reads_new: bool = True
+        self, webhook: WebhookRow, *, after: Progress | None, limit: int, most_due: int | None = None
     ) -> Batch | None:
         """Messages to send now: see `engine.execute.webhook_messages.next_batch`."""
-        return next_batch(self._store, webhook, after=after, now=self._now(), limit=limit, reads_new=reads_new)
+        return next_batch(self._store, webhook, after=after, now=self._now(), limit=limit, most_due=most_due)
 
     def settle(
         self, webhook_id: str, progress: Progress, waited: Collection[int] = (), rows: Sequence[DeliveryRow] = ()

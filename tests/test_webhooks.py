@@ -387,7 +387,7 @@ def test_whatever_fails_each_message_comes_in_order_for_its_contact(tmp_path: Pa
                 living.webhooks.row(told.webhook.id),
                 after=None,
                 limit=dice.randrange(1, 6),
-                reads_new=dice.random() < 0.8,
+                most_due=dice.randrange(1, 6),
             )
             assert batch is not None
             done, failed = [], set()

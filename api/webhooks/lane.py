@@ -73,14 +73,10 @@ class Lane:
         return self._failure_count >= MOST_FAILURES
 
     async def _next_batch(self) -> Batch | None:
-        """While the receiver fails, one message at a time is tried: one that waits and is due, else a new one."""
+        """While the receiver fails, two messages at a time: one that waits, which may fail for itself, and a new one."""
+        limit, most_due = (2, 1) if self._is_failing else (MOST_AT_ONCE, MOST_AT_ONCE)
         ask = partial(self._webhooks.next_batch, self.webhook, after=self._progress)
-        if not self._is_failing:
-            return await self._in_thread(partial(ask, limit=MOST_AT_ONCE))
-        batch = await self._in_thread(partial(ask, limit=1, reads_new=False))
-        if batch is not None and not batch.due:  # what waits may fail for reasons of its own
-            batch = await self._in_thread(partial(ask, limit=1))
-        return batch
+        return await self._in_thread(partial(ask, limit=limit, most_due=most_due))
 
     async def _deliver(self, batch: Batch) -> None:
         if batch.due or batch.held:

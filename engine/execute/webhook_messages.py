@@ -63,23 +63,23 @@ class _Happening:
 
 
 def next_batch(
-    store: Store, webhook: WebhookRow, *, after: Progress | None, now: datetime, limit: int, reads_new: bool = True
+    store: Store, webhook: WebhookRow, *, after: Progress | None, now: datetime, limit: int, most_due: int | None = None
 ) -> Batch | None:
-    """The messages to send now, so many at most; None if there is no such webhook any more.
+    """The messages to send now, so many at most, of which `most_due` waited; None if there is no such webhook any more.
 
-    `after` is how far it has come, if that is further than what is written down. `now` is naive, in UTC. Without
-    `reads_new` only those are given that waited. Raises: StoreError.
+    `after` is how far it has come, if that is further than what is written down. `now` is naive, in UTC.
+    Raises: StoreError.
     """
     with store.reading() as cursor:
         stored = progress_of(cursor, webhook.id)
         if stored is None:
             return None
         progress = stored if after is None else Progress(*map(max, stored, after))
-        due = due_deliveries(cursor, webhook.id, now=now, limit=limit)
+        due = due_deliveries(cursor, webhook.id, now=now, limit=limit if most_due is None else most_due)
         waiting = waiting_of(cursor, webhook.id)
         room = limit - len(due)
         found: list[_Happening] = []
-        if reads_new and room > 0 and waiting.count < MOST_WAITING:
+        if room > 0 and waiting.count < MOST_WAITING:
             found, progress = _happenings(cursor, webhook, progress, room)
         wanted = [item for item in found if _is_wanted(webhook, item)]
         rows = _rows(cursor, webhook, wanted, first_number=progress.next_number, now=now)
