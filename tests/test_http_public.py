@@ -27,7 +27,7 @@ from ingest.workspace import Workspace
 from tests.http_server import serving_in_a_thread
 
 FORM_CALLS = int(os.environ.get("POPULACE_FORM_CALLS", "25"))
-FORM_THREADS = 4
+FORM_THREADS = 8
 MOST_SCORE = 3.9 if FORM_CALLS < 1_000 else 2.8
 """What chance exceeds once in 10,000 times, with so many calls that small differences show once in 200 times."""
 

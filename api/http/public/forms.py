@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from typing import Annotated, Any
 
@@ -18,8 +19,11 @@ from engine.errors import InvalidWriteError
 from ingest.values import contact_email
 from ingest.workspace import Workspace
 
-ANSWER_SECONDS = 0.1
-"""Every answer takes a multiple of this: how long it took to find out who it is cannot be told from outside."""
+ANSWER_SECONDS = 0.25
+"""Every answer takes a multiple of this, and a little more: how long it took to find out who it is cannot be told."""
+
+NOISE_SECONDS = 0.05
+"""The little more is up to this, by chance: it hides what clocks and a busy machine would still tell."""
 
 TAG = {"name": "forms", "description": "Public forms. No token is needed."}
 
@@ -50,7 +54,8 @@ async def subscribe(body: SubscribeByForm, request: Request) -> Success:
     rates.of_emails.take(f"{body.workspace_id} {contact_email(email)}")
     await to_thread.run_sync(_subscribe, workspace, body)
     parts = int((time.monotonic() - started) / ANSWER_SECONDS) + 1
-    await asyncio.sleep(started + parts * ANSWER_SECONDS - time.monotonic())
+    noise = secrets.SystemRandom().uniform(0, NOISE_SECONDS)
+    await asyncio.sleep(started + parts * ANSWER_SECONDS + noise - time.monotonic())
     return Success()
 
 
