@@ -152,6 +152,13 @@ class Lists:
         """
         return self._writer.write_one(self._subscribe(contact, list_id, source, force=force))
 
+    def check_known(self, list_ids: Sequence[str], *, path: str) -> None:
+        """Raises: UnknownListError for a list that is not there; `path` is that of the ids in what was given."""
+        known = {state.id for state in self.all()} if list_ids else set()
+        for number, list_id in enumerate(list_ids):
+            if list_id not in known:
+                raise UnknownListError(list_id, path=f"{path}[{number}]", known=known)
+
     def subscribe_by_form(self, contact: Mapping[str, object], list_ids: Collection[str]) -> None:
         """Do what a public form asks for; nothing tells who it is. Of a contact that is there nothing is changed.
 

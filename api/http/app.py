@@ -20,7 +20,7 @@ from api.http.idempotency import Keys
 from api.http.metrics import Metrics
 from api.http.rates import Rate, Rates
 from api.http.rest.shapes import PROBLEM_TYPE
-from api.http.rpc.shapes import Failure
+from api.http.shapes import Failure
 from api.http.tokens import Tokens
 from api.http.workspaces import Workspaces
 from api.mail.mailer import Mailer

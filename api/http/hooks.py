@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from api.http.authentication import BearerToken, Caller, caller_of
 from api.http.json_route import json_router
-from api.http.rpc.shapes import FAILURES
+from api.http.shapes import FAILURES
 from api.http.tokens import Scope
 from ingest.writes.write import Outcome
 

@@ -7,11 +7,11 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from api.http.authentication import Reader, Writer
 from api.http.json_route import json_router
-from api.http.rpc.shapes import FAILURES
+from api.http.shapes import FAILURES, Strict
 from engine.definition.fields import CONTACT_FIELDS, JSON_FIELDS
 from ingest.writes.write import Outcome
 
@@ -36,10 +36,8 @@ router = json_router(
 )
 
 
-class ProfileChange(BaseModel):
+class ProfileChange(Strict):
     """Operations on one profile: $set, $unset, $inc, $push and others, each by path (docs/contacts.md)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: str = Field(description="What your application calls the contact.", examples=["u-1"])
     profile: dict[str, Any] = Field(
@@ -48,10 +46,8 @@ class ProfileChange(BaseModel):
     createdAt: str | None = Field(default=None, examples=["2026-05-01T10:00:00Z"])  # noqa: N815
 
 
-class UpsertProfiles(BaseModel):
+class UpsertProfiles(Strict):
     """Profiles to be changed; who is not a contact yet becomes one."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     contacts: list[ProfileChange] = Field(min_length=1, max_length=MOST_CONTACTS)
 

@@ -73,7 +73,7 @@ class Lane:
         return self._failure_count >= MOST_FAILURES
 
     async def _next_batch(self) -> Batch | None:
-        """While the receiver fails, two messages at a time: one that waits, which may fail for itself, and a new one."""
+        """While the receiver fails, two at a time: one that waits, which may fail for itself, and a new one."""
         limit, most_due = (2, 1) if self._is_failing else (MOST_AT_ONCE, MOST_AT_ONCE)
         ask = partial(self._webhooks.next_batch, self.webhook, after=self._progress)
         return await self._in_thread(partial(ask, limit=limit, most_due=most_due))

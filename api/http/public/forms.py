@@ -13,7 +13,8 @@ from pydantic import Field
 
 from api.http.json_route import json_router
 from api.http.rates import Rates
-from api.http.rpc.shapes import FAILURES, Asked, Success
+from api.http.rpc.shapes import Asked, Success
+from api.http.shapes import PUBLIC_FAILURES
 from api.http.workspaces import Workspaces
 from engine.errors import InvalidWriteError
 from ingest.values import contact_email
@@ -27,7 +28,7 @@ NOISE_SECONDS = 0.05
 
 TAG = {"name": "forms", "description": "Public forms. No token is needed."}
 
-router = json_router("forms", {status: FAILURES[status] for status in FAILURES if status not in {401, 403}})
+router = json_router("forms", PUBLIC_FAILURES)
 
 
 class SubscribeByForm(Asked):

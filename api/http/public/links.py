@@ -8,11 +8,12 @@ from urllib.parse import parse_qs
 from anyio import to_thread
 from fastapi import Query, Request
 from fastapi.responses import HTMLResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from api.http.json_route import json_router
 from api.http.public.pages import failed_page, page
-from api.http.rpc.shapes import FAILURES, Success
+from api.http.rpc.shapes import Success
+from api.http.shapes import PUBLIC_FAILURES, Strict
 from api.http.workspaces import Workspaces
 from engine.errors import CallerError, InvalidTokenError
 from ingest.link_tokens import Purpose
@@ -22,16 +23,14 @@ MOST_FORM_BYTES = 64 * 1024
 
 TAG = {"name": "links", "description": "Links of mails. What they carry is signed; no other token is needed."}
 
-router = json_router("links", {status: FAILURES[status] for status in FAILURES if status not in {401, 403}})
+router = json_router("links", PUBLIC_FAILURES)
 
 WorkspaceId = Annotated[str, Query(alias="wid", description="Id of the workspace.")]
 LinkToken = Annotated[str, Query(description="What the link of the mail carries.")]
 
 
-class OneClick(BaseModel):
+class OneClick(Strict):
     """What the link of a mail carries."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     wid: str = Field(examples=["main"])
     email: str = Field(examples=["ada@example.com"])

@@ -5,19 +5,20 @@ from __future__ import annotations
 from anyio import to_thread
 from fastapi import Request
 from fastapi.responses import HTMLResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from api.http.json_route import json_router
 from api.http.public.links import LinkToken, WorkspaceId, form_values
 from api.http.public.pages import failed_page, page
-from api.http.rpc.shapes import FAILURES, Success
+from api.http.rpc.shapes import Success
+from api.http.shapes import PUBLIC_FAILURES, Strict
 from api.http.workspaces import Workspaces
 from engine.errors import CallerError
 from ingest.lists import Lists
 
 TAG = {"name": "preferences", "description": "The notification centre, by the signed link of a mail."}
 
-router = json_router("preferences", {status: FAILURES[status] for status in FAILURES if status not in {401, 403}})
+router = json_router("preferences", PUBLIC_FAILURES)
 
 
 class Choice(BaseModel):
@@ -36,10 +37,8 @@ class Choices(BaseModel):
     lists: list[Choice]
 
 
-class Choose(BaseModel):
+class Choose(Strict):
     """The lists that the holder of the link wants to be on, of those that it may choose; it leaves the others."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     wid: str = Field(examples=["main"])
     token: str = Field(max_length=1024)

@@ -10,7 +10,8 @@ from pydantic import BaseModel, Field
 
 from api.http.authentication import Admin, Reader, Writer
 from api.http.json_route import json_router
-from api.http.rest.shapes import PROBLEMS, Asked
+from api.http.rest.shapes import PROBLEMS
+from api.http.shapes import Strict
 
 TAG = {"name": "v1 fields", "description": "The fields that users define."}
 
@@ -35,7 +36,7 @@ class AllFields(BaseModel):
     fields: list[CustomField]
 
 
-class DefineField(Asked):
+class DefineField(Strict):
     """A field to be."""
 
     type: str = Field(description="text, number, date, datetime, boolean, email, url or json.", examples=["text"])

@@ -11,7 +11,8 @@ from pydantic import BaseModel, Field
 
 from api.http.authentication import Admin, Reader, Writer
 from api.http.json_route import json_router
-from api.http.rest.shapes import PROBLEMS, Asked
+from api.http.rest.shapes import PROBLEMS
+from api.http.shapes import Strict
 from ingest.writes.kept import KEPT
 
 TAG = {"name": "v1 lists", "description": "The lists of a workspace."}
@@ -43,7 +44,7 @@ class AllLists(BaseModel):
     lists: list[MailingList]
 
 
-class SaveList(Asked):
+class SaveList(Strict):
     """What a list is to be; what is absent stays as it is."""
 
     name: str | None = Field(default=None, examples=["Our news"])

@@ -12,7 +12,8 @@ from pydantic import BaseModel, Field
 
 from api.http.authentication import Reader
 from api.http.json_route import json_router
-from api.http.rest.shapes import PROBLEMS, Asked, ContactKey, address_of
+from api.http.rest.shapes import PROBLEMS, ContactKey, address_of
+from api.http.shapes import Strict
 from api.http.streams import Format, StreamedRows
 from engine.execute.members import EMAIL_SCHEMA
 
@@ -32,7 +33,7 @@ class IsMember(BaseModel):
     as_of: datetime | None
 
 
-class AskMemberships(Asked):
+class AskMemberships(Strict):
     """Contacts, each an e-mail or kind:value, and the segments that matter; all if none are given."""
 
     contacts: list[str] = Field(min_length=1, max_length=MOST_ASKED, examples=[["ada@example.com"]])

@@ -12,8 +12,8 @@ from api.documents.explanation import explanation_as_json
 from api.documents.plan import plan_as_json
 from api.http.authentication import Admin, Reader, Writer
 from api.http.json_route import json_router
-from api.http.rest.shapes import PROBLEMS, Asked, ContactKey, address_of
-from api.http.rpc.segments import _TREE as TREE_EXAMPLE
+from api.http.rest.shapes import PROBLEMS, ContactKey, address_of
+from api.http.shapes import TREE_EXAMPLE, Strict
 from engine.definition import Segment, read_segment
 from ingest.segment_methods import SegmentState
 from ingest.workspace import Workspace
@@ -63,7 +63,7 @@ class AllSegments(BaseModel):
     segments: list[SegmentResource]
 
 
-class SegmentValues(Asked):
+class SegmentValues(Strict):
     """What a segment is to be."""
 
     name: str | None = Field(default=None, examples=["British"])
@@ -78,7 +78,7 @@ class NamedSegment(SegmentValues):
     id: str = Field(examples=["british"])
 
 
-class PreviewSegment(Asked):
+class PreviewSegment(Strict):
     """A definition to be tried out, now or at an instant that has passed."""
 
     tree: dict[str, Any] = Field(examples=[TREE_EXAMPLE])
@@ -98,7 +98,7 @@ class Preview(BaseModel):
     failure: str | None
 
 
-class PlanSegments(Asked):
+class PlanSegments(Strict):
     """Segments to be looked at before they are applied."""
 
     segments: list[NamedSegment] = Field(min_length=1, max_length=1_000)

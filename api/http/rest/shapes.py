@@ -7,9 +7,9 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import Path
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from api.http.rpc.shapes import FAILURES
+from api.http.shapes import FAILURES, Strict
 from engine.errors import InvalidWriteError
 from engine.execute.contact_records import ContactRecord
 from ingest.writes.contact_address import Contact as Address
@@ -33,16 +33,8 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 PROBLEMS[HTTPStatus.CONFLICT.value] = {"model": Problem, "description": "It is there already."}
 
 
-class Asked(BaseModel):
-    """A request: it has nothing that is not described."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Identity(BaseModel):
+class Identity(Strict):
     """By what a contact is known."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: str = Field(examples=["external_id"])
     value: str = Field(examples=["u-1"])
@@ -112,7 +104,7 @@ def address_of(key: str) -> Address:
     return key if "@" in key else {"kind": "external_id", "value": key}
 
 
-class ContactValues(Asked):
+class ContactValues(Strict):
     """A contact to be created or changed: what is given is set, null removes a value, what is absent stays."""
 
     email: str | None = Field(default=None, examples=["ada@example.com"])

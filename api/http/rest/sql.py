@@ -9,7 +9,8 @@ from pydantic import Field
 
 from api.http.authentication import Analyst
 from api.http.json_route import json_router
-from api.http.rest.shapes import PROBLEMS, Asked
+from api.http.rest.shapes import PROBLEMS
+from api.http.shapes import Strict
 from api.http.streams import MEDIA_TYPES, Format, StreamedRows
 
 PATH = "/sql"
@@ -23,7 +24,7 @@ router = json_router("v1 sql", PROBLEMS)
 _CONTENT: dict[str, Any] = {name.partition(";")[0]: {} for name in MEDIA_TYPES.values()}
 
 
-class AskSql(Asked):
+class AskSql(Strict):
     """A question. `parameters` are the values of `$name` in it; `fresh`: of the data as they are now."""
 
     sql: str = Field(examples=["SELECT country, count(*) AS n FROM contacts WHERE country <> $but GROUP BY 1"])

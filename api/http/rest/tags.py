@@ -10,7 +10,8 @@ from pydantic import BaseModel, Field
 
 from api.http.authentication import Admin, Reader, Writer
 from api.http.json_route import json_router
-from api.http.rest.shapes import PROBLEMS, Asked
+from api.http.rest.shapes import PROBLEMS
+from api.http.shapes import Strict
 from ingest.writes.kept import KEPT
 
 TAG = {"name": "v1 tags", "description": "The tags of contacts."}
@@ -35,7 +36,7 @@ class AllTags(BaseModel):
     tags: list[Tag]
 
 
-class DefineTag(Asked):
+class DefineTag(Strict):
     """A tag to be there before any contact has it, or its colour."""
 
     color: str | None = Field(default=None, examples=["#1f6feb"])

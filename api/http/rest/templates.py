@@ -10,7 +10,8 @@ from pydantic import BaseModel, Field
 
 from api.http.authentication import Admin, Reader, Writer
 from api.http.json_route import json_router
-from api.http.rest.shapes import PROBLEMS, Asked
+from api.http.rest.shapes import PROBLEMS
+from api.http.shapes import Strict
 from engine.storage.mail_templates import MailTemplate
 
 TAG = {"name": "v1 templates", "description": "The texts of mails that lists send: see docs/mail.md."}
@@ -20,7 +21,7 @@ router = json_router("v1 templates", PROBLEMS)
 TemplateId = Annotated[str, Path(description="Id of the template.", examples=["welcome"])]
 
 
-class TemplateValues(Asked):
+class TemplateValues(Strict):
     """A template: Liquid, with `contact`, `list`, `confirm_url`, `unsubscribe_url`, `notification_center_url`."""
 
     name: str | None = None

@@ -10,7 +10,8 @@ from pydantic import BaseModel, Field
 from api.http.authentication import Reader, Writer
 from api.http.cursors import next_cursor, number_of
 from api.http.json_route import json_router
-from api.http.rpc.shapes import FAILURES, Asked, ContactList, Email, Success, WorkspaceId
+from api.http.rpc.shapes import Asked, ContactList, Email, Success, WorkspaceId
+from api.http.shapes import FAILURES
 from engine.errors import UnknownContactError
 from engine.execute.contact_listing import ContactFilter
 

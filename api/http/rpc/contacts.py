@@ -11,7 +11,6 @@ from api.http.authentication import Admin, Reader, Writer
 from api.http.cursors import next_cursor, number_of
 from api.http.json_route import json_router
 from api.http.rpc.shapes import (
-    FAILURES,
     Asked,
     Contact,
     ContactList,
@@ -23,7 +22,7 @@ from api.http.rpc.shapes import (
     WorkspaceId,
     contact_values,
 )
-from engine.errors import UnknownListError
+from api.http.shapes import FAILURES
 from engine.execute.contact_listing import SEARCHED_FIELDS, ContactFilter
 from engine.execute.contact_records import ContactRecord
 from ingest.workspace import Workspace
@@ -121,10 +120,7 @@ def upsert_contact(body: UpsertContact, caller: Writer) -> UpsertedContact:
 def import_contacts(body: ImportContacts, caller: Writer) -> ImportedContacts:
     """Create or change many contacts; one that is not valid fails alone. A subscription that was refused stays so."""
     workspace = caller.workspace(body.workspace_id)
-    known = {state.id for state in workspace.lists.all()} if body.subscribe_to_lists else set()
-    for number, list_id in enumerate(body.subscribe_to_lists):
-        if list_id not in known:
-            raise UnknownListError(list_id, path=f"subscribe_to_lists[{number}]", known=known)
+    workspace.lists.check_known(body.subscribe_to_lists, path="subscribe_to_lists")
     written = workspace.upsert_many(body.contacts)
     operations = []
     subscriptions: list[dict[str, object]] = []

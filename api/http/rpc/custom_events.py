@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from api.http.authentication import Reader, Writer
 from api.http.json_route import json_router
-from api.http.rpc.shapes import FAILURES, Asked, WorkspaceId
+from api.http.rpc.shapes import Asked, WorkspaceId
+from api.http.shapes import FAILURES, Strict
 from engine.errors import InvalidWriteError
 from engine.execute.custom_event_records import CustomEventRecord
 
@@ -24,10 +25,8 @@ router = json_router("custom events", FAILURES)
 EventName = Annotated[str, Query(description="Name of the event.", examples=["shop.order"])]
 
 
-class CustomEventValues(BaseModel):
+class CustomEventValues(Strict):
     """A custom event: the same name and external id at another instant is another version of it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     email: str = Field(examples=["ada@example.com"])
     event_name: str = Field(examples=["shop.order"])

@@ -10,8 +10,9 @@ from pydantic import BaseModel, Field
 
 from api.http.authentication import Admin, Reader, Writer
 from api.http.json_route import json_router
-from api.http.rpc.shapes import FAILURES, Asked, Success, WorkspaceId
-from engine.errors import InvalidWriteError, UnknownListError
+from api.http.rpc.shapes import Asked, Success, WorkspaceId
+from api.http.shapes import FAILURES
+from engine.errors import InvalidWriteError
 from engine.storage.lists import ListState
 from ingest.writes.kept import KEPT, Kept
 
@@ -159,10 +160,7 @@ def read_list_stats(
 def subscribe_contact(body: SubscribeContact, caller: Writer) -> Success:
     """Have a contact on lists, active at once; what bounced or complained stays so, and is said."""
     workspace = caller.workspace(body.workspace_id)
-    known = {state.id for state in workspace.lists.all()}
-    for number, list_id in enumerate(body.list_ids):
-        if list_id not in known:
-            raise UnknownListError(list_id, path=f"list_ids[{number}]", known=known)
+    workspace.lists.check_known(body.list_ids, path="list_ids")
     email = workspace.upsert_and_read(body.contact).fields["email"]
     if email is None:
         raise InvalidWriteError("contact", "has no email: a list is for mails")

@@ -10,8 +10,9 @@ from pydantic import BaseModel, Field
 
 from api.http.authentication import Admin, Reader, Writer
 from api.http.json_route import json_router
-from api.http.rpc.shapes import FAILURES, Asked, WorkspaceId
+from api.http.rpc.shapes import Asked, WorkspaceId
 from api.http.rpc.shapes import Success as Done
+from api.http.shapes import FAILURES, TREE_EXAMPLE
 from engine.definition import Segment, read_segment
 from engine.errors import InvalidWriteError
 from ingest.segment_methods import SegmentState
@@ -25,18 +26,6 @@ TAG = {"name": "segments", "description": "Definitions, what they would find, an
 
 router = json_router("segments", FAILURES)
 
-_TREE = {
-    "kind": "leaf",
-    "leaf": {
-        "source": "contacts",
-        "contact": {
-            "filters": [
-                {"field_name": "country", "field_type": "string", "operator": "equals", "string_values": ["GB"]}
-            ]
-        },
-    },
-}
-
 
 class SegmentObject(BaseModel):
     """A segment.
@@ -47,7 +36,7 @@ class SegmentObject(BaseModel):
     id: str = Field(examples=["british"])
     name: str
     color: str | None
-    tree: dict[str, Any] = Field(examples=[_TREE])
+    tree: dict[str, Any] = Field(examples=[TREE_EXAMPLE])
     timezone: str
     version: int
     status: Literal["active", "building", "deleted"]
@@ -66,7 +55,7 @@ class SaveSegment(Asked):
     id: str = Field(examples=["british"], description="1 to 64 characters of a-z 0-9 _ -")
     name: str | None = Field(default=None, examples=["British"])
     color: str | None = None
-    tree: dict[str, Any] = Field(examples=[_TREE])
+    tree: dict[str, Any] = Field(examples=[TREE_EXAMPLE])
     timezone: str | None = Field(default=None, examples=["Europe/London"])
 
 
@@ -95,7 +84,7 @@ class DeleteSegment(Asked):
 class PreviewSegment(Asked):
     """A definition to be tried out."""
 
-    tree: dict[str, Any] = Field(examples=[_TREE])
+    tree: dict[str, Any] = Field(examples=[TREE_EXAMPLE])
     timezone: str | None = None
     limit: int = Field(default=PREVIEWED, ge=0, le=MOST_PREVIEWED)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
+from api.http.shapes import Strict
 from engine.definition.fields import CONTACT_FIELDS, FieldType
 from engine.execute.contact_records import ContactRecord, SubscriptionRecord
 
@@ -16,45 +16,16 @@ WorkspaceId = Annotated[str, Query(description="Id of the workspace: that of the
 Email = Annotated[str, Query(description="E-mail of the contact.", examples=["ada@example.com"])]
 
 
-class Asked(BaseModel):
+class Asked(Strict):
     """A request: it has the workspace, and nothing that is not described."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     workspace_id: str = Field(description="Id of the workspace: that of the token.", examples=["main"])
-
-
-class Failure(BaseModel):
-    """What went wrong: where, what, and what to do."""
-
-    error: str = Field(examples=["contact.email: 'ada' is no e-mail address: it has no @"])
 
 
 class Success(BaseModel):
     """That it was done."""
 
     success: bool = True
-
-
-FAILURES: dict[int | str, dict[str, Any]] = {
-    status.value: {"model": Failure, "description": description}
-    for status, description in (
-        (HTTPStatus.BAD_REQUEST, "The request is not valid; the message names where."),
-        (HTTPStatus.UNAUTHORIZED, "There is no valid token."),
-        (HTTPStatus.FORBIDDEN, "The token is not for this."),
-        (HTTPStatus.NOT_FOUND, "There is no such thing, or it is of another workspace."),
-        (HTTPStatus.REQUEST_TIMEOUT, "The body took too long."),
-        (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large."),
-        (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body is not said to be JSON."),
-        (HTTPStatus.UNPROCESSABLE_ENTITY, "The request is valid, and something stands in its way."),
-        (HTTPStatus.TOO_MANY_REQUESTS, "Too many requests with this token."),
-        (HTTPStatus.INTERNAL_SERVER_ERROR, "A bug of populace; the message has its number in the log."),
-        (HTTPStatus.SERVICE_UNAVAILABLE, "Too much waits to be written; try again in a moment."),
-        (HTTPStatus.GATEWAY_TIMEOUT, "It took too long."),
-        (HTTPStatus.INSUFFICIENT_STORAGE, "The disk, or the memory, does not suffice."),
-    )
-}
-"""What every route may answer beside what it is for."""
 
 
 class ContactList(BaseModel):

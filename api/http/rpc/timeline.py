@@ -11,7 +11,8 @@ from pydantic import BaseModel, Field
 from api.http.authentication import Reader
 from api.http.cursors import instant_and_text_of, next_cursor
 from api.http.json_route import json_router
-from api.http.rpc.shapes import FAILURES, Email, WorkspaceId
+from api.http.rpc.shapes import Email, WorkspaceId
+from api.http.shapes import FAILURES
 from engine.execute.timeline_pages import TimelineEntry
 
 MOST_LISTED, LISTED = 100, 50

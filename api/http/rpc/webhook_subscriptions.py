@@ -12,7 +12,8 @@ from pydantic import BaseModel, Field
 
 from api.http.authentication import Admin, Caller, Reader
 from api.http.json_route import json_router
-from api.http.rpc.shapes import FAILURES, Asked, Success, WorkspaceId
+from api.http.rpc.shapes import Asked, Success, WorkspaceId
+from api.http.shapes import FAILURES, Strict
 from api.webhooks.addresses import check_url
 from api.webhooks.sender import Sender
 from engine.errors import InvalidValueError
@@ -33,10 +34,8 @@ router = json_router("webhook subscriptions", FAILURES)
 SubscriptionId = Annotated[str, Query(description="Id of the subscription.", examples=["0b9f6a1e"])]
 
 
-class Filters(BaseModel):
+class Filters(Strict):
     """What narrows a subscription; what is absent narrows nothing."""
-
-    model_config = {"extra": "forbid"}
 
     segment_ids: list[str] | None = Field(default=None, examples=[["big-spenders"]])
     causes: list[str] | None = Field(default=None, description="Why somebody entered or left.", examples=[["data"]])
