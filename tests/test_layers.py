@@ -16,7 +16,8 @@ LAYERS = (
     ("engine.compile", "engine.storage"),
     ("engine.execute",),
     ("ingest",),
-    ("api", "populace"),
+    ("api",),
+    ("populace",),
 )
 """From the bottom up; a module imports its own room and the rooms below."""
 
