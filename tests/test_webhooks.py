@@ -277,8 +277,22 @@ def test_who_is_erased_is_told_of_once_more_and_nothing_else_is_kept_of_them(sho
         ("contact.deleted", ADA),
     ]
     assert [item["type"] for item in slow.take()] == ["contact.created", "contact.deleted"]
+    assert shop.check().is_clean
     payloads = shop._store.rows("SELECT payload FROM webhook_deliveries UNION ALL SELECT data FROM webhook_outbox")
     assert not [text for (text,) in payloads if text is not None]
+
+
+def test_that_who_is_erased_left_its_segments_is_told_until_it_is_taken(shop: Shop) -> None:
+    shop.apply([populace.read_segment(GERMANS)])
+    shop.upsert({"email": ADA, "country": "DE"})
+    shop.recompute()
+    told = Told(shop, "segment.left")
+    shop.later()
+    shop.erase(ADA)
+    told.refuse()
+    assert shop.check().is_clean
+    (left,) = told.take()
+    assert (left["data"]["cause"], left["data"]["contact"]["email"]) == ("delete", None)
 
 
 def test_what_waits_of_a_merged_contact_waits_for_the_one_that_stays(shop: Shop) -> None:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 import duckdb
+import orjson
 
 from engine.storage.arrow_rows import (
     INCOMING,
@@ -207,7 +208,8 @@ def settle(
 ) -> None:
     """Write down what became of messages: `settled` are the numbers of those that waited, `rows` what they are now.
 
-    Nothing is kept of who was erased meanwhile, nor of a webhook that is no more. Raises: StoreError.
+    What names somebody who was erased meanwhile is not kept, nor anything of a webhook that is no more.
+    Raises: StoreError.
     """
     with store.transaction(changes_rows=False) as cursor:
         known = progress_of(cursor, webhook_id)
@@ -264,9 +266,15 @@ def _of_living(cursor: duckdb.DuckDBPyConnection, rows: Sequence[DeliveryRow]) -
         contact_id = became.get(row.contact_id, row.contact_id)
         if contact_id is not None:
             living.append(row._replace(contact_id=contact_id))
-        elif row.type == CONTACT_DELETED:
+        elif row.type == CONTACT_DELETED or (row.payload is not None and _names_nobody(row.payload)):
             living.append(row)
     return living
+
+
+def _names_nobody(payload: str) -> bool:
+    """Whether a message was made when its contact was no more."""
+    contact = orjson.loads(payload)["data"]["contact"]
+    return contact["email"] is None and contact["external_id"] is None
 
 
 def _trim(cursor: duckdb.DuckDBPyConnection, webhook_id: str, now: datetime) -> None:
