@@ -18,6 +18,7 @@ class _Environment(Environment):
     loop_iteration_limit = MOST_LOOPS
     output_stream_limit = MOST_OUTPUT_CHARACTERS
     context_depth_limit = 30
+    local_namespace_limit = 1_000_000
 
 
 _PLAIN, _HTML = _Environment(), _Environment(autoescape=True)

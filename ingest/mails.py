@@ -21,6 +21,7 @@ from ingest.writes.lists import MarkSent
 from ingest.writes.mail_templates import DeleteMailTemplate, SaveMailTemplate, read_template_id, read_template_values
 from ingest.writes.write import Outcome
 
+MOST_REASON_CHARACTERS = 500
 SENT_KIND, BOUNCED_KIND = "insert_message_history", "bounce_email"
 
 CONFIRMATION = {
@@ -109,12 +110,16 @@ class Mails:
 
     def sent(self, mail: OutboxMail, message_id: str) -> None:
         """A mail was taken by the server that delivers it: its timeline says so, and it waits no more."""
-        self._done(mail, SENT_KIND, {"message_id": message_id})
+        self._done(mail, SENT_KIND, {"message_id": message_id, "list_id": mail.list_id})
 
     def refused(self, mail: OutboxMail, message_id: str, reason: str, *, is_permanent: bool) -> None:
         """A mail cannot be delivered; a mailbox that will never take any is off its lists."""
-        bounce = {"bounce_type": "permanent" if is_permanent else "transient", "reason": reason}
-        self._done(mail, BOUNCED_KIND, {"message_id": message_id, **bounce})
+        bounce = {
+            "bounce_type": "permanent" if is_permanent else "transient",
+            "reason": reason[:MOST_REASON_CHARACTERS],
+        }
+        of_list = {} if is_permanent else {"list_id": mail.list_id}  # a mailbox that is not there is off all its lists
+        self._done(mail, BOUNCED_KIND, {"message_id": message_id, **bounce, **of_list})
 
     def _done(self, mail: OutboxMail, kind: str, properties: Mapping[str, str]) -> None:
         at = stored_instant(self._clock())
@@ -124,11 +129,13 @@ class Mails:
             at,
             id=f"{properties['message_id']}:{kind}",
             template_id=mail.template_id,
-            properties=json_text({**properties, "mail": mail.mail, "list_id": mail.list_id}),
+            properties=json_text({**properties, "mail": mail.mail}),
         )
         event = RecordEvent(identity_of("email", mail.email), row)
         # A contact that was erased meanwhile has no timeline any more: the mail is done all the same.
-        self._writer.write([event, MarkSent((mail.sequence,))])
+        _, marked = self._writer.write([event, MarkSent((mail.sequence,))])
+        if marked.error is not None:
+            raise marked.error
 
     def now(self) -> datetime:
         """The workspace's clock."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,24 +12,28 @@ from typing import Any
 import orjson
 
 from engine.errors import UnknownWebhookError
-from engine.execute.webhook_messages import Batch, next_batch
+from engine.execute.webhook_messages import new_messages
 from engine.storage import Store
 from engine.storage.connection import store_errors
 from engine.storage.instants import stored_instant
 from engine.storage.webhook_types import wants_segments
 from engine.storage.webhooks import (
     DeliveryRow,
-    Progress,
     WebhookRow,
     backlog_count,
+    due_deliveries,
+    first_waiting,
+    make_due,
     replay,
     settle,
     stored_deliveries,
     stored_webhooks,
+    take_in,
+    waiting_of,
 )
 from ingest.writer import Clock, Writer
 from ingest.writes.kept import KEPT, Kept
-from ingest.writes.webhooks import ChangeSecret, DeleteWebhook, SaveWebhook, read_webhook_values
+from ingest.writes.webhooks import ChangeSecret, DeleteWebhook, SaveWebhook, TurnOff, read_webhook_values
 from ingest.writes.write import Outcome, Write
 
 
@@ -157,17 +162,45 @@ class Webhooks:
         transitions = self._store.membership_change_count if wants_segments(webhook.event_types) else 0
         return self._writer.told_count, transitions, self._replay_count
 
-    def next_batch(
-        self, webhook: WebhookRow, *, after: Progress | None, limit: int, most_due: int | None = None
-    ) -> Batch | None:
-        """Messages to send now: see `engine.execute.webhook_messages.next_batch`."""
-        return next_batch(self._store, webhook, after=after, now=self._now(), limit=limit, most_due=most_due)
+    def take_in(self, webhook: WebhookRow, *, limit: int, is_settling: bool = True) -> bool | None:
+        """Read what a webhook is to be told next, and write the messages down; whether there may be more at once.
 
-    def settle(
-        self, webhook_id: str, progress: Progress, waited: Collection[int] = (), rows: Sequence[DeliveryRow] = ()
-    ) -> None:
-        """Write down how far a webhook has come, and what became of messages: see `engine.storage.webhooks.settle`."""
-        settle(self._store, webhook_id, progress, waited, rows, now=self._now())
+        None if there is no such webhook any more. Without `is_settling` nothing is written where nothing is to be told,
+        unless the limit was reached.
+        """
+        new = new_messages(self._store, webhook, now=self._now(), limit=limit)
+        if new is None:
+            return None
+        if new.rows or new.is_full or (is_settling and new.read_count):
+            take_in(self._store, webhook.id, new.progress, new.rows)
+        return new.is_full
+
+    def due(self, webhook: WebhookRow, *, limit: int) -> list[DeliveryRow]:
+        """Messages to be sent now, in order; those of one contact one after the other, until one is not taken."""
+        with self._store.reading() as cursor:
+            return due_deliveries(cursor, webhook.id, now=self._now(), limit=limit)
+
+    def first_waiting(self, webhook: WebhookRow) -> DeliveryRow | None:
+        """The message that waits and would be due first; None where none waits."""
+        with self._store.reading() as cursor:
+            return first_waiting(cursor, webhook.id)
+
+    def next_due_at(self, webhook: WebhookRow) -> datetime | None:
+        """When (naive, UTC) the next message that waits is due; None where none waits."""
+        with self._store.reading() as cursor:
+            return waiting_of(cursor, webhook.id).next_at
+
+    def settle(self, webhook: WebhookRow, rows: Sequence[DeliveryRow], *, is_back: bool = False) -> None:
+        """Write down what became of messages. `is_back`: the receiver takes messages again, all that wait are due."""
+        if rows:
+            settle(self._store, webhook.id, rows, now=self._now())
+        if is_back:
+            make_due(self._store, webhook.id, now=self._now())
+
+    def turn_off(self, webhook: WebhookRow) -> None:
+        """Its receiver wants nothing any more: turn it off, unless it was moved to another address meanwhile."""
+        with suppress(UnknownWebhookError):
+            self._write(TurnOff(webhook.id, webhook.url))
 
     def backlog_count(self) -> int:
         """How many messages wait, and how much of the outbox is not read by the slowest webhook."""

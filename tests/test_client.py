@@ -109,6 +109,10 @@ def test_a_request_that_comes_again_with_its_key_is_not_carried_out_again(client
     failed = client._http.post("/v1/contacts", json={"email": "x"}, headers={"idempotency-key": "three"})
     assert failed.status_code == 400
     assert upsert("three", name="Ada").json()["name"] == "Ada", "what failed was not carried out"
+    view = {"email": ADA, "kind": "screen", "occurred_at": NOW.isoformat()}
+    once = {"idempotency-key": "of one event"}
+    assert client._http.post("/v1/events", json=view, headers=once).json()["created"] == 1
+    assert client._http.post("/v1/events", json=[view, view], headers=once).status_code == 422
     event = {"email": ADA, "kind": "page_view", "occurred_at": NOW.isoformat()}
     for content, media_type in (([event, event], None), ("\n".join([str(event).replace("'", '"')] * 3), "ndjson")):
         counts = []

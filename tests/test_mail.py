@@ -22,8 +22,9 @@ from aiosmtpd.smtp import Envelope, Session
 
 import populace
 from api.http.tokens import Tokens
-from api.mail.smtp import SmtpSettings
-from engine.errors import CallerError
+from api.mail.mailer import Mailer
+from api.mail.smtp import SmtpSettings, is_of_the_mailbox
+from engine.errors import CallerError, StoreError
 from tests.http_server import Server, running_server
 
 ADA = "ada@example.com"
@@ -36,6 +37,7 @@ class Inbox:
     """An SMTP server: `answers` says what a recipient is answered with; `mails` are those that were taken."""
 
     mails: list[EmailMessage] = field(default_factory=list)
+    raw: list[bytes] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     answers: dict[str, str] = field(default_factory=dict)
     port: int = 0
@@ -54,6 +56,7 @@ class Inbox:
         assert isinstance(envelope.content, bytes)
         message = email.message_from_bytes(envelope.content, policy=default)
         assert isinstance(message, EmailMessage)
+        self.raw.append(envelope.content)
         self.mails.append(message)
         return "250 taken"
 
@@ -121,6 +124,7 @@ def test_who_subscribes_confirms_is_welcomed_and_can_leave_with_one_click(tmp_pa
         assert httpx.post(link.replace(PUBLIC, f"{server.url}/")).status_code == 200
         welcomed = found.wait_for(2)[1]
         assert welcomed["Subject"] == "Welcome to <News>"
+        assert b"\r\nList-Unsubscribe: <" + PUBLIC.encode() in found.raw[1], "in one line, as programs read it"
         assert welcomed["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
         leave = welcomed["List-Unsubscribe"].strip("<>").replace(PUBLIC, f"{server.url}/")
         assert httpx.post(leave, data={"List-Unsubscribe": "One-Click"}).status_code == 200
@@ -160,7 +164,10 @@ def test_a_mailbox_that_takes_nothing_is_off_its_lists_and_one_that_is_full_is_t
     with inbox() as found, shop(tmp_path / "shops", found.port) as (_, client):
         put(client, "templates/hello", subject="Hello", text="Hello")
         put(client, "lists/news", is_public=True, welcome_template_id="hello")
-        found.answers = {"gone@example.com": "550 no such user", "full@example.com": "452 full"}
+        put(client, "lists/other", is_public=True)
+        body = {"workspace_id": "main", "contact": {"email": "gone@example.com"}, "list_ids": ["other"]}
+        client.post("/subscribe", json=body)
+        found.answers = {"gone@example.com": "550 5.1.1 no such user", "full@example.com": "452 full"}
         subscribe(client, "gone@example.com")
         subscribe(client, "full@example.com")
         deadline = time.monotonic() + 20
@@ -172,6 +179,85 @@ def test_a_mailbox_that_takes_nothing_is_off_its_lists_and_one_that_is_full_is_t
         found.answers = {}
         assert found.wait_for(1)[0]["To"] == "full@example.com"
         assert found.refused.count("gone@example.com") == 1
+        subscriptions = client.get("/v1/contacts/gone@example.com").json()["subscriptions"]
+        assert {item["status"] for item in subscriptions} == {"bounced"}, "of all its lists"
+
+
+HEADERS = {
+    *("from", "to", "subject", "date", "message-id", "auto-submitted", "mime-version", "content-type"),
+    *("content-transfer-encoding", "list-unsubscribe", "list-unsubscribe-post", "x-peer", "x-mailfrom", "x-rcptto"),
+}
+
+
+def test_no_value_becomes_a_header_or_another_mail_and_none_stops_the_others(tmp_path: Path) -> None:
+    hostile = "=?utf-8?q?x=0D=0AReply-To:_evil@x.de=0D=0A=0D=0ASend_money?=\r\nBcc: evil@x.de"
+    with inbox() as found, shop(tmp_path / "shops", found.port) as (_, client):
+        subject = "{{ contact.first_name }} {{ contact.last_name }}"
+        put(client, "templates/w", subject=subject, text="Dear {{ contact.first_name }}")
+        put(client, "templates/bad", subject="x", text="{{ contact.last_name | ceil }}")
+        put(client, "lists/news", name="News =?utf-8?q?=0D=0AX-Evil:_1?=", is_public=True, welcome_template_id="w")
+        put(client, "lists/odd", is_public=True, welcome_template_id="bad")
+        addresses = ["=?utf-8?q?a=0ab?=@x.com", "=?utf-8?q??=@x.com", "=?utf-8?q?victim=40other.com=2c?=@x.com"]
+        for number, address in enumerate([*addresses, "joe@ex\u00e4mple.de", ADA]):
+            contact = {"email": address, "first_name": hostile, "last_name": "inf"}
+            body = {"workspace_id": "main", "contact": contact, "list_ids": ["odd", "news"]}
+            assert client.post("/subscribe", json=body).status_code in {200, 400}, number
+        deadline = time.monotonic() + 20
+        while not any(b"\r\nTo: " + ADA.encode() in raw for raw in found.raw):
+            assert time.monotonic() < deadline, found.raw
+            time.sleep(0.05)
+        for raw in found.raw:
+            head, _, _ = raw.partition(b"\r\n\r\n")
+            names = {line.partition(b":")[0].decode().lower() for line in head.split(b"\r\n") if line[:1] not in b" \t"}
+            assert names <= HEADERS, head
+            assert b"\r\n\r\nSend money" not in raw
+        assert {mail.get_content().strip()[:4] for mail in found.mails} == {"Dear"}
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "expected"),
+    [
+        (550, "no such user", True),
+        (550, "5.1.1 no such user", True),
+        (550, "5.2.1 disabled", True),
+        (552, "5.2.2 full", False),
+        (550, "5.7.1 relaying denied", False),
+        (550, "Relay access denied", False),
+        (530, "authentication required", False),
+        (452, "full", False),
+    ],
+)
+def test_what_says_that_a_mailbox_is_not_there(code: int, text: str, *, expected: bool) -> None:
+    assert is_of_the_mailbox(code, text) is expected
+
+
+def test_what_was_sent_is_not_sent_again_because_it_cannot_be_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with inbox() as found, populace.init(tmp_path / "shop") as shop:
+        shop.lists.save("news", is_public=True, is_double_optin=True)
+        shop.lists.subscribe_by_form({"email": ADA}, ["news"])
+        noted: list[float] = []
+        note = shop.mails.sent
+
+        def sent(*arguments: Any) -> None:
+            noted.append(time.monotonic())
+            if len(noted) < 3:
+                raise StoreError("the disk is full")
+            note(*arguments)
+
+        monkeypatch.setattr(shop.mails, "sent", sent)
+        monkeypatch.setattr("api.mail.mailer.pause_after", lambda _: 0.1)
+        monkeypatch.setattr("api.mail.mailer.AGAIN_SECONDS", 0.1)
+        settings = SmtpSettings.of(f"smtp://127.0.0.1:{found.port}", SENDER)
+        mailer = Mailer(lambda: {"main": shop}, settings, PUBLIC)
+        mailer.start()
+        deadline = time.monotonic() + 20
+        while shop.mails.waiting_count():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        mailer.stop()
+        assert (len(noted), len(found.mails)) == (3, 1)
 
 
 def test_templates_are_checked_when_they_are_saved(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from standardwebhooks import Webhook as Signer
 
 import populace
 from engine.errors import CallerError
-from engine.storage.webhooks import DeliveryRow, DeliveryStatus, Progress
+from engine.storage.webhooks import DeliveryRow, DeliveryStatus, WebhookRow
 from engine.storage.workspace_folder import opened_workspace
 from ingest.webhooks import Webhook
 from ingest.writes.contact_document import read_contact
@@ -38,37 +38,44 @@ class Told:
         self.shop = shop
         self.webhook: Webhook = shop.webhooks.create(URL, event_types, filters=filters)
 
-    def batch(self, *, limit: int = 500) -> list[DeliveryRow]:
-        """What is to be sent now; it is not settled."""
-        batch = self.shop.webhooks.next_batch(self.shop.webhooks.row(self.webhook.id), after=None, limit=limit)
-        assert batch is not None
-        return list(batch.due)
+    @property
+    def row(self) -> WebhookRow:
+        return self.shop.webhooks.row(self.webhook.id)
+
+    def due(self, *, limit: int = 500) -> list[DeliveryRow]:
+        """What is to be sent now."""
+        assert self.shop.webhooks.take_in(self.row, limit=limit) is not None
+        return self.shop.webhooks.due(self.row, limit=limit)
 
     def take(self, *, limit: int = 500) -> list[Any]:
         """The messages that are sent now, all of which are taken."""
-        batch = self.shop.webhooks.next_batch(self.shop.webhooks.row(self.webhook.id), after=None, limit=limit)
-        assert batch is not None
-        done = [row._replace(status=DeliveryStatus.DELIVERED, payload=None) for row in batch.due]
-        self.shop.webhooks.settle(self.webhook.id, batch.progress, batch.waited, [*done, *batch.held])
-        return [json.loads(row.payload or "") for row in batch.due]
+        due = self.due(limit=limit)
+        self.shop.webhooks.settle(self.row, [taken(row) for row in due])
+        return [json.loads(row.payload or "") for row in due]
 
     def types(self) -> list[str]:
         return [message["type"] for message in self.take()]
 
     def refuse(self, status: DeliveryStatus = DeliveryStatus.WAITING, *, wait: timedelta = timedelta(0)) -> None:
         """Fail with the first message of each contact that is sent now."""
-        batch = self.shop.webhooks.next_batch(self.shop.webhooks.row(self.webhook.id), after=None, limit=500)
-        assert batch is not None
         now = self.shop.at.replace(tzinfo=None)
-        failed, seen = [], set()
-        for row in batch.due:
-            if row.contact_id not in seen:
-                seen.add(row.contact_id)
-                tried = row._replace(status=status, attempt_count=row.attempt_count + 1, last_attempt_at=now)
-                failed.append(tried._replace(next_attempt_at=now + wait, failure="answered 500"))
-            else:
-                failed.append(row)
-        self.shop.webhooks.settle(self.webhook.id, batch.progress, batch.waited, [*failed, *batch.held])
+        heads = {row.contact_id: row for row in reversed(self.due())}
+        failed = [
+            row._replace(
+                status=status,
+                attempt_count=row.attempt_count + 1,
+                last_attempt_at=now,
+                next_attempt_at=now + wait,
+                failure="answered 500",
+            )
+            for row in heads.values()
+        ]
+        self.shop.webhooks.settle(self.row, failed)
+
+
+def taken(row: DeliveryRow) -> DeliveryRow:
+    """A message that was taken."""
+    return row._replace(status=DeliveryStatus.DELIVERED, attempt_count=row.attempt_count + 1, payload=None)
 
 
 def test_every_kind_of_change_has_its_type_and_says_what_changed(shop: Shop) -> None:
@@ -265,12 +272,10 @@ def test_who_is_erased_is_told_of_once_more_and_nothing_else_is_kept_of_them(sho
     shop.upsert({"email": ADA, "first_name": "Ada"})
     shop.upsert({"email": BO})
     slow.refuse()
-    webhooks, row = shop.webhooks, shop.webhooks.row(told.webhook.id)
-    under_way = webhooks.next_batch(row, after=None, limit=500)
-    assert under_way is not None
+    under_way = told.due()
     shop.erase(ADA)
-    failed = [item._replace(attempt_count=1, failure="answered 500") for item in under_way.due]
-    webhooks.settle(row.id, under_way.progress, under_way.waited, failed)
+    failed = [item._replace(attempt_count=1, failure="answered 500") for item in under_way]
+    shop.webhooks.settle(told.row, failed)
     messages = told.take()
     assert [(item["type"], item["data"]["contact"]["email"]) for item in messages] == [
         ("contact.created", BO),
@@ -300,8 +305,6 @@ def test_what_waits_of_a_merged_contact_waits_for_the_one_that_stays(shop: Shop)
     shop.upsert({"email": ADA})
     shop.upsert({"email": BO})
     told.refuse(wait=timedelta(minutes=5))
-    under_way = shop.webhooks.next_batch(shop.webhooks.row(told.webhook.id), after=None, limit=500)
-    assert under_way is not None
     shop.merge([ADA, BO])
     (owner,) = {row[0] for row in shop._store.rows("SELECT contact_id FROM webhook_deliveries")}
     assert told.take() == []
@@ -356,18 +359,86 @@ def test_the_outbox_goes_on_by_number_when_the_workspace_is_opened_again(tmp_pat
     populace.init(tmp_path / "shop").close()
     with populace.open(tmp_path / "shop") as workspace:
         made = workspace.webhooks.create(URL, ["contact.*"])
+    ids: set[str] = set()
     for number in range(3):
         with populace.open(tmp_path / "shop") as workspace:
             workspace.upsert({"email": f"c{number}@x.example"})
-            batch = workspace.webhooks.next_batch(workspace.webhooks.row(made.id), after=None, limit=9)
-            assert batch is not None
-            assert [json.loads(row.payload or "")["data"]["contact"]["email"] for row in batch.due] == [
-                f"c{number}@x.example"
-            ]
-            done = [row._replace(status=DeliveryStatus.DELIVERED, payload=None) for row in batch.due]
-            workspace.webhooks.settle(made.id, batch.progress, batch.waited, done)
-            assert batch.progress == Progress(number + 1, 0, number + 2)
+            row = workspace.webhooks.row(made.id)
+            workspace.webhooks.take_in(row, limit=9)
+            (message,) = workspace.webhooks.due(row, limit=9)
+            ids.add(message.message_id)
+            assert json.loads(message.payload or "")["data"]["contact"]["email"] == f"c{number}@x.example"
+            assert message.number == number + 1
+            workspace.webhooks.settle(row, [taken(message)])
             assert workspace.check().is_clean
+    assert len(ids) == 3
+
+
+def test_what_is_sent_again_is_the_same_whatever_happened_meanwhile(shop: Shop) -> None:
+    told = Told(shop, "contact.created")
+    shop.upsert({"email": ADA, "external_id": "a"})
+    (before,) = told.due()
+    shop.upsert({"email": "new@x.example", "external_id": "a"})
+    shop.upsert({"email": "new@x.example", "external_id": "b"})
+    (again,) = told.due()
+    assert (again.message_id, again.payload) == (before.message_id, before.payload)
+
+
+def test_numbers_of_the_outbox_that_were_erased_hide_nothing(shop: Shop) -> None:
+    told = Told(shop, "event.*")
+    at = shop.at.isoformat()
+    shop.upsert_many([{"email": ADA}, {"email": BO}])
+    shop.events.record_many([{"email": ADA, "kind": "visit", "occurred_at": at}] * 3)
+    first = told.due()
+    shop.erase(ADA)
+    shop.fields.define("size", "number")
+    shop.later()
+    shop.events.record({"email": BO, "kind": "visit", "occurred_at": at})
+    shop.webhooks.settle(told.row, [taken(row) for row in first])
+    (message,) = told.due()
+    assert message.message_id not in {row.message_id for row in first}
+    shop.webhooks.delete(told.webhook.id)
+    assert shop._store.row_count("webhook_outbox") == 0
+
+
+def test_values_nested_as_deep_as_can_be_are_told(shop: Shop) -> None:
+    told = Told(shop, "*")
+    deep: Any = 1
+    for _ in range(250):
+        deep = [deep]
+    shop.upsert({"email": ADA, "custom_json_1": deep})
+    shop.events.record(
+        {"email": ADA, "kind": "visit", "occurred_at": shop.at.isoformat(), "properties": {"a": deep[0]}}
+    )
+    assert [row.type for row in told.due()] == ["contact.created", "event.visit"]
+
+
+def test_a_receiver_that_is_gone_turns_off_no_other_address(shop: Shop) -> None:
+    told = Told(shop, "*")
+    old = told.row
+    shop.webhooks.update(old.id, url=f"{URL}/new")
+    shop.webhooks.turn_off(old)
+    assert told.row.is_enabled
+    shop.webhooks.turn_off(told.row)
+    assert [item.is_enabled for item in shop.webhooks.all()] == [False]
+    shop.webhooks.delete(old.id)
+    shop.webhooks.turn_off(old)
+
+
+def test_one_contact_does_not_fill_a_batch_and_a_receiver_that_is_back_gets_all(shop: Shop) -> None:
+    told = Told(shop, "contact.*")
+    for number in range(30):
+        shop.upsert({"email": ADA, "first_name": f"n{number}"})
+    shop.upsert({"email": BO})
+    due = told.due()
+    assert [row.contact_id for row in due] == [0] * 20 + [1]
+    told.refuse(wait=timedelta(hours=5))
+    assert told.due() == []
+    first = shop.webhooks.first_waiting(told.row)
+    assert first is not None
+    assert (first.contact_id, shop.webhooks.next_due_at(told.row)) == (0, first.next_attempt_at)
+    shop.webhooks.settle(told.row, [taken(first)], is_back=True)
+    assert len(told.due()) == 20 + 1
 
 
 def test_only_the_last_of_those_that_arrived_are_kept(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -397,25 +468,22 @@ def test_whatever_fails_each_message_comes_in_order_for_its_contact(tmp_path: Pa
                 email, name = f"c{dice.randrange(3)}@x.example", f"n{len(sent)}"
                 living.upsert({"email": email, "first_name": name})
                 sent.append((email, name))
-            batch = living.webhooks.next_batch(
-                living.webhooks.row(told.webhook.id),
-                after=None,
-                limit=dice.randrange(1, 6),
-                most_due=dice.randrange(1, 6),
-            )
-            assert batch is not None
+            if dice.random() < 0.8:
+                living.webhooks.take_in(told.row, limit=dice.randrange(1, 6))
             done, failed = [], set()
-            for row in batch.due:
-                if row.contact_id in failed or dice.random() < 0.3:
+            for row in living.webhooks.due(told.row, limit=dice.randrange(1, 6)):
+                if row.contact_id in failed:
+                    continue
+                if dice.random() < 0.3:
                     failed.add(row.contact_id)
                     at = living.at.replace(tzinfo=None) + timedelta(minutes=dice.randrange(9))
                     done.append(row._replace(next_attempt_at=at))
                     continue
                 data = json.loads(row.payload or "")["data"]
                 came.append((data["contact"]["email"], data["changes"]["first_name"]["new"]))
-                done.append(row._replace(status=DeliveryStatus.DELIVERED, payload=None))
+                done.append(taken(row))
             if dice.random() < 0.85:  # else it was killed before it was written down
-                living.webhooks.settle(told.webhook.id, batch.progress, batch.waited, [*done, *batch.held])
+                living.webhooks.settle(told.row, done)
         living.at += timedelta(hours=1)
         while messages := told.take():
             names = [message["data"] for message in messages]

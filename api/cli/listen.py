@@ -86,6 +86,8 @@ class _Handler(BaseHTTPRequestHandler):
             err.print(f"refused a message: {error}", soft_wrap=True, markup=False)
             return self._answer(HTTPStatus.BAD_REQUEST)
         with self.server.printing:
+            if self.server.count_left == 0:
+                return self._answer(HTTPStatus.SERVICE_UNAVAILABLE)
             sys.stdout.buffer.write(line)
             sys.stdout.buffer.flush()
             self._answer(HTTPStatus.NO_CONTENT)

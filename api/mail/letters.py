@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from dataclasses import dataclass
 from datetime import datetime
-from email.message import EmailMessage
-from email.utils import format_datetime
+from email.header import Header
+from email.message import Message
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
+from email.policy import compat32
+from email.utils import format_datetime, formataddr, parseaddr
 from urllib.parse import urlencode
 
 from api.mail.smtp import SmtpSettings
@@ -14,6 +19,16 @@ from engine.storage.subscription_rules import MailKind
 from ingest.lists import OutboxMail
 from ingest.mails import MailText
 from ingest.workspace import Workspace
+
+_WIRE = compat32.clone(linesep="\r\n", max_line_length=998)
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A mail ready to be handed over: the address that it goes to, and all its bytes."""
+
+    address: str
+    content: bytes
 
 
 def message_id(workspace_id: str, mail: OutboxMail, domain: str) -> str:
@@ -43,23 +58,40 @@ def values_of(workspace: Workspace, workspace_id: str, mail: OutboxMail, public_
 
 def letter(
     mail: OutboxMail, text: MailText, values: dict[str, object], settings: SmtpSettings, *, id_: str, at: datetime
-) -> EmailMessage:
-    """The mail as it goes out; whoever is on a list can leave it with one click (RFC 8058)."""
-    message = EmailMessage()
-    message["From"], message["To"] = settings.sender, mail.email
-    message["Subject"] = text.subject
+) -> Letter:
+    """The mail as it goes out; whoever is on a list can leave it with one click (RFC 8058).
+
+    What people entered stands in headers as one encoded word after the other: no text becomes a header of its own.
+    Raises: UnicodeError for an address whose domain is none.
+    """
+    local, _, domain = mail.email.rpartition("@")
+    address = f"{local}@{domain.encode('idna').decode()}"
+    message = _body(text)
+    message["From"] = formataddr(parseaddr(settings.sender), "utf-8")
+    message["To"] = address
+    message["Subject"] = Header(_in_one_line(text.subject), "utf-8", header_name="Subject").encode()
     message["Date"], message["Message-ID"] = format_datetime(at), id_
     message["Auto-Submitted"] = "auto-generated"
     if mail.mail == MailKind.WELCOME:
         message["List-Unsubscribe"] = f"<{values['unsubscribe_url']}>"
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    if text.text is not None:
-        message.set_content(text.text)
-        if text.html is not None:
-            message.add_alternative(text.html, subtype="html")
-    elif text.html is not None:
-        message.set_content(text.html, subtype="html")
-    return message
+    return Letter(address, message.as_bytes(policy=_WIRE))
+
+
+def _body(text: MailText) -> Message:
+    said = ((text.text, "plain"), (text.html, "html"))
+    parts = [MIMEText(content, kind, "utf-8") for content, kind in said if content is not None]
+    if len(parts) == 1:
+        return parts[0]
+    both = MIMEMultipart("alternative")
+    for part in parts:
+        both.attach(part)
+    return both
+
+
+def _in_one_line(text: str) -> str:
+    """A text without any character that ends a line, or is none to be seen."""
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
 
 def _link(public_url: str, path: str, workspace_id: str, token: str) -> str:

@@ -9,9 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
-from liquid.exceptions import LiquidError
 
-from api.mail.letters import letter, message_id, values_of
+from api.mail.letters import Letter, letter, message_id, values_of
 from api.mail.smtp import Delivery, RefusedMailError, SmtpSettings
 from api.webhooks.schedule import next_attempt_at, pause_after
 from engine.errors import PopulaceError, UnknownContactError, UnknownListError, UnknownMailTemplateError
@@ -22,6 +21,7 @@ from ingest.workspace import Workspace
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 0.2
+AGAIN_SECONDS = 2.0
 MOST_AT_ONCE = 100
 
 OpenWorkspaces = Callable[[], Mapping[str, Workspace]]
@@ -29,10 +29,14 @@ OpenWorkspaces = Callable[[], Mapping[str, Workspace]]
 
 @dataclass(slots=True)
 class _Waiting:
-    """A mail that was refused for now: so often, and when (monotonic seconds) it is tried again."""
+    """A mail that was refused so often, and when (monotonic seconds) it is tried again.
+
+    `is_sent`: it was sent, and that could not be noted.
+    """
 
     attempt_count: int
     until: float
+    is_sent: bool = False
 
 
 class Mailer:
@@ -45,10 +49,11 @@ class Mailer:
     def __init__(self, open_workspaces: OpenWorkspaces, settings: SmtpSettings, public_url: str) -> None:
         self._open_workspaces, self._settings, self._public_url = open_workspaces, settings, public_url
         self._delivery = Delivery(settings)
-        self._waiting: dict[tuple[str, int], _Waiting] = {}
+        self._waiting: dict[str, dict[int, _Waiting]] = {}
         self._seen: dict[str, int] = {}
         self._said: set[tuple[str, int]] = set()
-        self._failure_count = 0
+        self._failure_counts: dict[str, int] = {}
+        self._paused_until: dict[str, float] = {}
         self._is_stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="populace-mails", daemon=True)
 
@@ -64,81 +69,97 @@ class Mailer:
 
     def _run(self) -> None:
         while not self._is_stopping.wait(LOOK_SECONDS):
-            try:
-                for workspace_id, workspace in self._open_workspaces().items():
+            for workspace_id, workspace in self._open_workspaces().items():
+                if self._paused_until.get(workspace_id, 0.0) > time.monotonic():
+                    continue
+                try:
                     self._look_at(workspace_id, workspace)
-                self._failure_count = 0
-            except (OSError, smtplib.SMTPException) as error:
-                self._failure_count += 1
-                log.warning("mail_server_fails", host=self._settings.host, error=str(error))
-                self._seen.clear()
-                self._is_stopping.wait(pause_after(self._failure_count))
-            except PopulaceError as error:
-                log.warning("mails_not_read", error=str(error))
-                self._seen.clear()
-                self._is_stopping.wait(1.0)
-            except Exception:
-                log.exception("mailer_failed")
-                self._seen.clear()
-                self._is_stopping.wait(1.0)
+                    self._failure_counts.pop(workspace_id, None)
+                except Exception as error:  # mails of others must not end with those that were looked at
+                    self._fails(workspace_id, error)
         self._delivery.close()
+
+    def _fails(self, workspace_id: str, error: Exception) -> None:
+        """Leave a workspace alone for a while, ever longer: its mails wait."""
+        is_server = isinstance(error, OSError | smtplib.SMTPException)
+        if is_server or isinstance(error, PopulaceError):
+            event = "mail_server_fails" if is_server else "mails_not_read"
+            log.warning(event, workspace=workspace_id, host=self._settings.host, error=str(error))
+        else:
+            log.error("mailer_failed", workspace=workspace_id, exc_info=error)
+        self._delivery.close()
+        count = self._failure_counts[workspace_id] = self._failure_counts.get(workspace_id, 0) + 1
+        self._paused_until[workspace_id] = time.monotonic() + pause_after(count)
+        self._seen.pop(workspace_id, None)
 
     def _look_at(self, workspace_id: str, workspace: Workspace) -> None:
         """Send what waits, if anything may have changed, or something is to be tried again."""
-        news = workspace.mails.news
-        now = time.monotonic()
-        is_due = any(item.until <= now for (name, _), item in self._waiting.items() if name == workspace_id)
+        news, now = workspace.mails.news, time.monotonic()
+        waiting = self._waiting.setdefault(workspace_id, {})
+        is_due = any(item.until <= now for item in waiting.values())
         if self._seen.get(workspace_id) == news and not is_due:
             return
-        after = 0
+        after, there = 0, set[int]()
         while mails := workspace.mails.waiting(after=after, limit=MOST_AT_ONCE):
             for mail in mails:
                 if self._is_stopping.is_set():
                     return
-                self._send(workspace_id, workspace, mail)
                 after = mail.sequence
+                there.add(after)
+                if after not in waiting or waiting[after].until <= time.monotonic():
+                    self._handle(workspace_id, workspace, mail)
         self._seen[workspace_id] = news
+        self._waiting[workspace_id] = {number: item for number, item in waiting.items() if number in there}
         self._delivery.close()  # servers end connections on which nothing is said
 
-    def _send(self, workspace_id: str, workspace: Workspace, mail: OutboxMail) -> None:
-        key = workspace_id, mail.sequence
-        waiting = self._waiting.get(key)
-        if waiting is not None and waiting.until > time.monotonic():
-            return
-        id_, at = message_id(workspace_id, mail, self._settings.domain), workspace.mails.now()
+    def _handle(self, workspace_id: str, workspace: Workspace, mail: OutboxMail) -> None:
+        """Send one mail, and note what came of it. One that was sent is not sent again because that was not noted."""
+        waiting = self._waiting[workspace_id]
+        id_ = message_id(workspace_id, mail, self._settings.domain)
+        earlier = waiting.get(mail.sequence)
+        if earlier is None or not earlier.is_sent:
+            try:
+                made = self._made(workspace_id, workspace, mail, id_)
+                if made is None:
+                    return
+                self._delivery.send(made.address, made.content)
+            except RefusedMailError as error:
+                self._refused(workspace_id, workspace, mail, error)
+                return
+            waiting[mail.sequence] = _Waiting(0, time.monotonic() + AGAIN_SECONDS, is_sent=True)
+        workspace.mails.sent(mail, id_)
+        waiting.pop(mail.sequence, None)
+
+    def _made(self, workspace_id: str, workspace: Workspace, mail: OutboxMail, id_: str) -> Letter | None:
+        """The mail as it goes out; None if it cannot be sent now. Raises: RefusedMailError if it cannot be made."""
         try:
             values = values_of(workspace, workspace_id, mail, self._public_url)
             text = workspace.mails.text_of(mail, values)
-            message = letter(mail, text, values, self._settings, id_=id_, at=at)
-        except (UnknownMailTemplateError, LiquidError) as error:
-            if key not in self._said:
-                self._said.add(key)
+            return letter(mail, text, values, self._settings, id_=id_, at=workspace.mails.now())
+        except UnknownMailTemplateError as error:
+            if (workspace_id, mail.sequence) not in self._said:
+                self._said.add((workspace_id, mail.sequence))
                 log.warning("mail_waits_for_its_template", workspace=workspace_id, error=str(error))
-            return
+            self._waiting[workspace_id][mail.sequence] = _Waiting(0, time.monotonic() + AGAIN_SECONDS)
+            return None
         except (UnknownContactError, UnknownListError):
             workspace.lists.mark_sent([mail.sequence])  # there is nobody, or no list, to write of any more
-            return
-        except ValueError as error:  # what a template gives cannot stand in a mail
-            self._refused(workspace_id, workspace, mail, RefusedMailError(str(error), is_permanent=False))
-            return
-        try:
-            self._delivery.send(message)
-        except RefusedMailError as error:
-            self._refused(workspace_id, workspace, mail, error)
-            return
-        workspace.mails.sent(mail, id_)
-        self._waiting.pop(key, None)
+            return None
+        except PopulaceError:
+            raise  # of the workspace, not of this mail
+        except Exception as error:  # filters of Liquid, and odd addresses, fail in many ways
+            raise RefusedMailError(f"{type(error).__name__}: {error}", is_permanent=False) from None
 
     def _refused(self, workspace_id: str, workspace: Workspace, mail: OutboxMail, error: RefusedMailError) -> None:
         """Try again later, or give up."""
-        key = workspace_id, mail.sequence
-        count = 1 if key not in self._waiting else self._waiting[key].attempt_count + 1
+        waiting = self._waiting[workspace_id]
+        count = 1 + (waiting[mail.sequence].attempt_count if mail.sequence in waiting else 0)
         now = stored_instant(workspace.mails.now())
         again = next_attempt_at(count, since=stored_instant(mail.created_at), now=now)
+        log.warning("mail_refused", workspace=workspace_id, reason=error.reason, again=str(again))
         if error.is_permanent or again is None:
             id_ = message_id(workspace_id, mail, self._settings.domain)
             workspace.mails.refused(mail, id_, error.reason, is_permanent=error.is_permanent)
-            self._waiting.pop(key, None)
+            waiting.pop(mail.sequence, None)
         else:
-            self._waiting[key] = _Waiting(count, time.monotonic() + (again - now).total_seconds())
-        log.warning("mail_refused", workspace=workspace_id, reason=error.reason, again=str(again))
+            waiting[mail.sequence] = _Waiting(count, time.monotonic() + (again - now).total_seconds())

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import smtplib
 import ssl
 from dataclasses import dataclass
-from email.message import EmailMessage
 from email.utils import parseaddr
 from urllib.parse import unquote, urlsplit
 
@@ -13,7 +13,9 @@ from engine.errors import CallerError
 
 TIMEOUT_SECONDS = 30.0
 _PORTS = {"smtp": 25, "smtps": 465}
-_PERMANENT = 500
+_PERMANENT, _TOO_LARGE = 500, 552
+_NO_MAILBOX = frozenset({550, 551, 553})
+_ENHANCED = re.compile(r"5\.(\d{1,3})\.(\d{1,3})\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class SmtpSettings:
 
 
 class RefusedMailError(Exception):
-    """A mail was refused, and would be again (`is_permanent`), or for now."""
+    """A mail was refused: because its mailbox will never take any (`is_permanent`), or for now."""
 
     def __init__(self, reason: str, *, is_permanent: bool) -> None:
         self.reason, self.is_permanent = reason, is_permanent
@@ -64,25 +66,30 @@ class Delivery:
         self._settings = settings
         self._connection: smtplib.SMTP | None = None
 
-    def send(self, message: EmailMessage) -> None:
+    def send(self, address: str, content: bytes) -> None:
         """Hand over one mail. Raises: RefusedMailError; OSError or smtplib.SMTPException where no server can be had."""
         try:
             if self._connection is None:
                 self._connection = self._connected()
-            self._connection.send_message(message)
+            options = () if address.isascii() else ("SMTPUTF8",)
+            if options and not self._connection.has_extn("smtputf8"):
+                raise RefusedMailError("the mail server takes no addresses with such letters", is_permanent=False)
+            sender = parseaddr(self._settings.sender)[1]
+            self._connection.sendmail(sender, [address], content, mail_options=options)
         except smtplib.SMTPRecipientsRefused as error:
-            ((code, text),) = error.recipients.values()
-            raise RefusedMailError(f"{code} {text.decode(errors='replace')}", is_permanent=code >= _PERMANENT) from None
-        except smtplib.SMTPSenderRefused:
-            self.close()
-            raise  # every mail has this sender: it is not about this one
-        except smtplib.SMTPNotSupportedError as error:
-            raise RefusedMailError(str(error), is_permanent=False) from None
+            said = [*error.recipients.values()]
+            code, text = said[0] if said else (0, b"")
+            reason = f"{code} {_text(text)}"
+            raise RefusedMailError(reason, is_permanent=is_of_the_mailbox(code, _text(text))) from None
+        except smtplib.SMTPSenderRefused as error:
+            if error.smtp_code != _TOO_LARGE:
+                self.close()
+                raise  # every mail has this sender: it is not about this one
+            raise RefusedMailError(f"{error.smtp_code} {_text(error.smtp_error)}", is_permanent=False) from None
         except smtplib.SMTPDataError as error:
-            said = (
-                error.smtp_error.decode(errors="replace") if isinstance(error.smtp_error, bytes) else error.smtp_error
-            )
-            raise RefusedMailError(f"{error.smtp_code} {said}", is_permanent=False) from None
+            raise RefusedMailError(f"{error.smtp_code} {_text(error.smtp_error)}", is_permanent=False) from None
+        except (ValueError, smtplib.SMTPNotSupportedError) as error:
+            raise RefusedMailError(str(error), is_permanent=False) from None
         except (OSError, smtplib.SMTPException):
             self.close()
             raise
@@ -116,3 +123,17 @@ class Delivery:
             connection.close()
             raise
         return connection
+
+
+def is_of_the_mailbox(code: int, text: str) -> bool:
+    """Whether a refusal says that a mailbox is not there, or takes no mails at all; not that it is full, or policy."""
+    if code < _PERMANENT:
+        return False
+    enhanced = _ENHANCED.match(text)
+    if enhanced is not None:
+        return enhanced[1] == "1" or (enhanced[1], enhanced[2]) == ("2", "1")
+    return code in _NO_MAILBOX and "relay" not in text.lower()
+
+
+def _text(said: bytes | str) -> str:
+    return said.decode(errors="replace") if isinstance(said, bytes) else said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from concurrent.futures import Executor
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import httpx
@@ -12,6 +13,13 @@ from engine.errors import InvalidValueError
 
 _WRAPPED = (ip_network("64:ff9b::/96"), ip_network("::/96"))
 """IPv6 addresses that end in an IPv4 address, which is where they lead."""
+
+
+_NOT_PUBLIC = (ip_network("fec0::/10"), ip_network("3fff::/20"), ip_network("192.88.99.0/24"))
+"""Beside what Python knows not to be public: site-local, documentation, relays."""
+
+LOOKUP_SECONDS = 5.0
+MOST_ADDRESSES = 3
 
 
 class RefusedAddressError(Exception):
@@ -35,17 +43,27 @@ def check_url(url: str, *, allows_private: bool) -> None:
         raise InvalidValueError("url", url, problem)
 
 
-async def addresses_of(host: str, port: int, *, allows_private: bool) -> list[str]:
-    """The addresses that a name has now, all of which are allowed. Raises: RefusedAddressError."""
+async def addresses_of(host: str, port: int, *, allows_private: bool, threads: Executor) -> list[str]:
+    """The addresses that a name has now, all of which are allowed, looked up in `threads`.
+
+    Raises: RefusedAddressError.
+    """
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        looking = asyncio.get_running_loop().run_in_executor(threads, _looked_up, host, port)
+        addresses = await asyncio.wait_for(looking, LOOKUP_SECONDS)
+    except TimeoutError:
+        raise RefusedAddressError(f"{host}: its address was not found within {LOOKUP_SECONDS:g} s") from None
     except (OSError, UnicodeError):
         raise RefusedAddressError(f"no address is known of {host}") from None
-    addresses = list(dict.fromkeys(str(item[4][0]) for item in found))
     for address in addresses:
         if not allows_private and not is_public(ip_address(address.partition("%")[0])):
             raise RefusedAddressError(f"{host} is {address}: an address of a private network")
     return addresses
+
+
+def _looked_up(host: str, port: int) -> list[str]:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(item[4][0]) for item in found))[:MOST_ADDRESSES]
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
@@ -53,6 +71,8 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
     inner = _inner(address)
     if inner is not None:
         return is_public(inner)
+    if any(address in network for network in _NOT_PUBLIC if network.version == address.version):
+        return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 

@@ -18,8 +18,8 @@ from ingest.webhooks import Webhooks
 
 log = structlog.get_logger(__name__)
 
-THREADS = 4
-"""So many ask stores for messages, or settle them, at once."""
+THREADS = 2
+"""So many ask the store of a workspace for messages, or settle them, at once."""
 
 LOOK_SECONDS = 0.1
 AGAIN_SECONDS = 1.0
@@ -44,6 +44,7 @@ class Dispatcher:
         self._open_webhooks, self._allows_private = open_webhooks, allows_private
         self._running: dict[tuple[str, str], _Running] = {}
         self._seen: dict[str, tuple[int, Mapping[str, WebhookRow]]] = {}
+        self._pools: dict[str, ThreadPoolExecutor] = {}
         self._is_stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="populace-webhooks", daemon=True)
 
@@ -58,17 +59,19 @@ class Dispatcher:
             self._thread.join()
 
     def _run(self) -> None:
-        with ThreadPoolExecutor(THREADS, thread_name_prefix="populace-webhooks") as threads:
+        with ThreadPoolExecutor(1, thread_name_prefix="populace-webhooks") as threads:
             asyncio.run(self._main(threads))
+        for pool in self._pools.values():
+            pool.shutdown()
 
     async def _main(self, threads: ThreadPoolExecutor) -> None:
         while not self._is_stopping.is_set():
-            try:
-                for workspace_id, webhooks in self._open_webhooks().items():
+            for workspace_id, webhooks in self._open_webhooks().items():
+                try:
                     await self._look_at(workspace_id, webhooks, threads)
-            except Exception:
-                log.exception("dispatcher_failed")  # deliveries must not end with the one that was looked at
-                await asyncio.sleep(AGAIN_SECONDS)
+                except Exception:  # deliveries of others must not end with the one that was looked at
+                    log.exception("webhooks_not_looked_at", workspace=workspace_id)
+                    await asyncio.sleep(AGAIN_SECONDS)
             await asyncio.sleep(LOOK_SECONDS)
         for running in self._running.values():
             running.lane.stop()
@@ -95,9 +98,11 @@ class Dispatcher:
                 running.lane.stop()
         for key, row in wanted.items():
             if key not in self._running:
-                self._running[key] = self._begun(webhooks, row, threads)
+                self._running[key] = self._begun(workspace_id, webhooks, row)
 
-    def _begun(self, webhooks: Webhooks, row: WebhookRow, threads: ThreadPoolExecutor) -> _Running:
+    def _begun(self, workspace_id: str, webhooks: Webhooks, row: WebhookRow) -> _Running:
+        # A workspace whose writers wait for each other keeps no other one waiting.
+        threads = self._pools.setdefault(workspace_id, ThreadPoolExecutor(THREADS))
         sender = Sender(allows_private=self._allows_private)
         lane = Lane(webhooks, row, sender, threads)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -13,11 +13,10 @@ from typing import TypeVar
 
 import structlog
 
-from api.webhooks.schedule import DELAYS, next_attempt_at, pause_after
+from api.webhooks.schedule import next_attempt_at, pause_after
 from api.webhooks.sender import CONNECTIONS, Answer, Sender
 from engine.errors import StoreError
-from engine.execute.webhook_messages import Batch
-from engine.storage.webhooks import DeliveryRow, DeliveryStatus, Progress, WebhookRow
+from engine.storage.webhooks import DeliveryRow, DeliveryStatus, WebhookRow
 from ingest.webhooks import Webhooks
 
 T = TypeVar("T")
@@ -34,13 +33,14 @@ SETTLE_SECONDS = 5.0
 
 
 class Lane:
-    """Delivers to one webhook until it is told to stop. Nothing of others waits for it."""
+    """Delivers to one webhook until it is told to stop. Nothing of others waits for it.
+
+    Messages are written down before they are sent: one that is sent again has the same id and the same body.
+    """
 
     def __init__(self, webhooks: Webhooks, webhook: WebhookRow, sender: Sender, threads: Executor) -> None:
         self.webhook = webhook
         self._webhooks, self._sender, self._threads = webhooks, sender, threads
-        self._progress: Progress | None = None
-        self._settled: Progress | None = None
         self._settled_at = time.monotonic()
         self._failure_count = 0
         self._stopping = asyncio.Event()
@@ -52,51 +52,58 @@ class Lane:
     async def run(self) -> None:
         """Deliver until `stop`, or until there is no such webhook any more."""
         while not self._stopping.is_set():
-            news, failures = self._webhooks.news(self.webhook), self._failure_count
+            news = self._webhooks.news(self.webhook)
             try:
-                batch = await self._next_batch()
-                if batch is None:
+                if self._is_failing:
+                    await self._probe()
+                    continue
+                has_more = await self._take_in(MOST_AT_ONCE)
+                if has_more is None:
                     return
-                await self._deliver(batch)
+                due = await self._in_thread(partial(self._webhooks.due, self.webhook, limit=MOST_AT_ONCE))
+                await self._deliver(due)
+                if not has_more and len(due) < MOST_AT_ONCE and not self._is_failing:
+                    await self._wait_for(news)
             except StoreError as error:
                 log.warning("webhook_not_settled", webhook=self.webhook.id, error=str(error))
                 await self._sleep(RETRY_SECONDS)
-                continue
-            if self._is_failing:
-                await self._sleep(pause_after(self._failure_count - MOST_FAILURES + 1))
-            elif not batch.has_more:
-                is_soon = self._failure_count > failures or batch.next_at is not None
-                await self._wait_for(news, DELAYS[0].total_seconds() if is_soon else None)
 
     @property
     def _is_failing(self) -> bool:
         return self._failure_count >= MOST_FAILURES
 
-    async def _next_batch(self) -> Batch | None:
-        """While the receiver fails, two at a time: one that waits, which may fail for itself, and a new one."""
-        limit, most_due = (2, 1) if self._is_failing else (MOST_AT_ONCE, MOST_AT_ONCE)
-        ask = partial(self._webhooks.next_batch, self.webhook, after=self._progress)
-        return await self._in_thread(partial(ask, limit=limit, most_due=most_due))
+    async def _take_in(self, limit: int) -> bool | None:
+        """Write down what is to be told; that nothing is, only now and then."""
+        is_settling = time.monotonic() - self._settled_at > SETTLE_SECONDS
+        if is_settling:
+            self._settled_at = time.monotonic()
+        return await self._in_thread(
+            partial(self._webhooks.take_in, self.webhook, limit=limit, is_settling=is_settling)
+        )
 
-    async def _deliver(self, batch: Batch) -> None:
-        if batch.due or batch.held:
-            done = await self._send_all(batch.due, is_probe=self._is_failing)
-            await self._settle(batch.progress, batch.waited, [*done, *batch.held])
-        elif batch.progress != self._settled and self._may_settle(batch.progress):
-            await self._settle(batch.progress)
-        self._progress = batch.progress
+    async def _probe(self) -> None:
+        """Leave the receiver alone for a while, then try two messages: one that waits, and a new one.
 
-    def _may_settle(self, progress: Progress) -> bool:
-        """Whether to write down that nothing was to be sent: now and then, so that the outbox does not grow."""
-        read = 0 if self._settled is None else progress.outbox_sequence - self._settled.outbox_sequence
-        return read >= MOST_AT_ONCE or time.monotonic() - self._settled_at > SETTLE_SECONDS
+        What waits may fail for reasons of its own; once anything is taken, all that waits is due.
+        """
+        await self._sleep(pause_after(self._failure_count - MOST_FAILURES + 1))
+        if self._stopping.is_set():
+            return
+        first = await self._in_thread(partial(self._webhooks.first_waiting, self.webhook))
+        await self._take_in(1)
+        due = await self._in_thread(partial(self._webhooks.due, self.webhook, limit=MOST_AT_ONCE))
+        new = [row for row in due if row.attempt_count == 0 and (first is None or row.contact_id != first.contact_id)]
+        await self._deliver([*([] if first is None else [first]), *new[-1:]], is_probe=True)
 
-    async def _settle(self, progress: Progress, waited: Collection[int] = (), rows: Sequence[DeliveryRow] = ()) -> None:
-        await self._in_thread(partial(self._webhooks.settle, self.webhook.id, progress, waited, rows))
-        self._settled, self._settled_at = progress, time.monotonic()
+    async def _deliver(self, messages: Sequence[DeliveryRow], *, is_probe: bool = False) -> None:
+        if messages:
+            was_failing = self._is_failing
+            done = await self._send_all(messages, is_probe=is_probe)
+            is_back = was_failing and not self._is_failing
+            await self._in_thread(partial(self._webhooks.settle, self.webhook, done, is_back=is_back))
 
     async def _send_all(self, messages: Sequence[DeliveryRow], *, is_probe: bool) -> list[DeliveryRow]:
-        """Send messages, those of one contact one after the other until one fails; what each is then, in order."""
+        """Send messages, those of one contact one after the other until one fails; what became of those that went."""
         groups: dict[int, list[DeliveryRow]] = {}
         for message in messages:
             groups.setdefault(message.contact_id, []).append(message)
@@ -105,35 +112,34 @@ class Lane:
 
         async def work() -> None:
             for group in waiting:
-                done.extend(await self._send_group(group, is_probe=is_probe))
+                for message in group:
+                    if self._stopping.is_set() or (self._is_failing and not is_probe):
+                        return
+                    done.append(await self._send(message))
+                    if done[-1].status == DeliveryStatus.WAITING:
+                        break
 
         await asyncio.gather(*(work() for _ in range(min(CONNECTIONS, len(groups)))))
-        return sorted(done, key=lambda row: row.number)
+        return done
 
-    async def _send_group(self, group: Sequence[DeliveryRow], *, is_probe: bool) -> list[DeliveryRow]:
-        done: list[DeliveryRow] = []
-        for message in group:
-            if self._stopping.is_set() or (self._is_failing and not is_probe):
-                break
-            assert message.payload is not None
-            answer = await self._sender.send(self.webhook, message.message_id, message.payload)
-            self._failure_count = 0 if answer.failure is None else self._failure_count + 1
-            done.append(after_attempt(message, answer, now=datetime.now(UTC).replace(tzinfo=None)))
-            if answer.is_gone:
-                await self._disable()
-            if done[-1].status == DeliveryStatus.WAITING:
-                break
-        return [*done, *group[len(done) :]]
+    async def _send(self, message: DeliveryRow) -> DeliveryRow:
+        assert message.payload is not None
+        answer = await self._sender.send(self.webhook, message.message_id, message.payload)
+        self._failure_count = self._failure_count + 1 if answer.is_down else 0
+        if answer.is_gone:
+            log.warning("webhook_gone", webhook=self.webhook.id, url=self.webhook.url)
+            await self._in_thread(partial(self._webhooks.turn_off, self.webhook))
+            self.stop()
+        return after_attempt(message, answer, now=datetime.now(UTC).replace(tzinfo=None))
 
-    async def _disable(self) -> None:
-        """The receiver wants nothing any more."""
-        log.warning("webhook_gone", webhook=self.webhook.id, url=self.webhook.url)
-        await self._in_thread(partial(self._webhooks.update, self.webhook.id, is_enabled=False))
-        self.stop()
-
-    async def _wait_for(self, news: tuple[int, int, int], seconds: float | None) -> None:
-        """Until there may be something new, or so long."""
-        until = time.monotonic() + (seconds if seconds is not None else SETTLE_SECONDS * 2)
+    async def _wait_for(self, news: tuple[int, int, int]) -> None:
+        """Until there may be something new, or something that waits is due, but not for long."""
+        due_at = await self._in_thread(partial(self._webhooks.next_due_at, self.webhook))
+        seconds = SETTLE_SECONDS
+        if due_at is not None:
+            left = (due_at - datetime.now(UTC).replace(tzinfo=None)).total_seconds()
+            seconds = min(max(left, LOOK_SECONDS), seconds)
+        until = time.monotonic() + seconds
         while self._webhooks.news(self.webhook) == news and time.monotonic() < until and not self._stopping.is_set():
             await asyncio.sleep(LOOK_SECONDS)
 

@@ -16,6 +16,9 @@ SPREAD = 0.1
 LONGEST = timedelta(days=1)
 """A message that is this old, and was tried, is given up."""
 
+LEAST = 3
+"""It is not given up before so many attempts, however old it is: clocks may jump."""
+
 MOST_ASKED = timedelta(hours=1)
 """A receiver may ask to be left alone so long."""
 
@@ -25,9 +28,9 @@ def next_attempt_at(
 ) -> datetime | None:
     """When to try a message again that was tried so often; None: not any more.
 
-    `since` is when it was first sent, or was to be; `asked` is what the receiver asks for.
+    `since` is when it was written down; `asked` is what the receiver asks for.
     """
-    if attempt_count > len(DELAYS) or now - since >= LONGEST:
+    if attempt_count > len(DELAYS) or (attempt_count >= LEAST and now - since >= LONGEST):
         return None
     delay = DELAYS[attempt_count - 1] * random.uniform(1, 1 + SPREAD)
     return now + max(delay, min(asked or timedelta(0), MOST_ASKED))

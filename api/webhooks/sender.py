@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -21,10 +22,13 @@ CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 15.0
 WHOLE_SECONDS = CONNECT_SECONDS + ANSWER_SECONDS
 MOST_ANSWER_BYTES = 2_048
 CONNECTIONS = 8
+LOOKUPS = 2
+"""So many names are looked up at once: one that takes long keeps nobody else waiting."""
 
 BOTH_SECRETS = timedelta(days=1)
 """So long after a secret was changed messages are signed with the one before, too."""
 
+_BUSY = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -41,6 +45,13 @@ class Answer:
     retry_after: timedelta | None = None
 
     @property
+    def is_down(self) -> bool:
+        """Whether the receiver as a whole seems to fail, or to be overrun: not only this message is refused."""
+        status = self.status_code
+        is_failing = status is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _BUSY
+        return self.failure is not None and is_failing
+
+    @property
     def is_gone(self) -> bool:
         """Whether the receiver says that it wants nothing any more."""
         return self.status_code == HTTPStatus.GONE
@@ -51,6 +62,7 @@ class Sender:
 
     def __init__(self, *, allows_private: bool) -> None:
         self._allows_private = allows_private
+        self._threads = ThreadPoolExecutor(LOOKUPS, thread_name_prefix="populace-names")
         limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
         timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
         agent = f"populace/{version('populace')} (webhooks)"
@@ -63,7 +75,8 @@ class Sender:
         try:
             url = httpx.URL(webhook.url)
             port = url.port or _PORTS[url.scheme]
-            addresses = await addresses_of(url.host, port, allows_private=self._allows_private)
+            host = url.raw_host.decode("ascii")  # as it stands in the address: names with other letters are encoded
+            addresses = await addresses_of(host, port, allows_private=self._allows_private, threads=self._threads)
         except (httpx.InvalidURL, UnicodeError, RefusedAddressError) as error:
             return Answer(None, str(error))
         failure = ""
@@ -86,7 +99,7 @@ class Sender:
             url.copy_with(host=address),
             content=payload.encode(),
             headers={**headers, "host": url.netloc.decode(), "content-type": "application/json"},
-            extensions={"sni_hostname": url.host},
+            extensions={"sni_hostname": url.raw_host.decode("ascii")},
         )
         response = await self._client.send(request, stream=True)
         try:
@@ -97,6 +110,7 @@ class Sender:
                     break
         finally:
             await response.aclose()
+            self._client.cookies.clear()
         text = body[:MOST_ANSWER_BYTES].decode(errors="replace")
         return Answer(response.status_code, _failure(response), text, _retry_after(response))
 
@@ -107,6 +121,7 @@ class Sender:
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
         await self._client.aclose()
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 def headers_of(webhook: WebhookRow, message_id: str, payload: str) -> dict[str, str]:
@@ -140,8 +155,8 @@ def _retry_after(response: httpx.Response) -> timedelta | None:
     """What `Retry-After` asks for, in seconds or as a date."""
     text = response.headers.get("retry-after", "")
     if text.isascii() and text.isdigit():
-        return timedelta(seconds=min(int(text), 86_400))
+        return timedelta(seconds=int(text)) if len(text) < 6 else timedelta(days=1)
     try:
         return max(parsedate_to_datetime(text) - datetime.now(UTC), timedelta(0)) if text else None
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None

@@ -23,74 +23,57 @@ from engine.storage.webhooks import (
     DeliveryStatus,
     Progress,
     WebhookRow,
-    due_deliveries,
     progress_of,
     waiting_of,
 )
 
-MOST_WAITING = 10_000
-"""While so many messages wait for a webhook, no more are read for it: what happened stays where it is written."""
+MOST_WAITING = 100_000
+"""While messages of so many contacts wait for a webhook, no more are read: what happened stays where it is written."""
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """Messages to a webhook: `due` are to be sent, those of one contact one after the other; `held` wait behind others.
+class NewMessages:
+    """What a webhook is to be told beside what waits for it already; `progress` is how far it has read with that.
 
-    Those that waited before have been written down already. `progress` is how far it has come with these. `next_at`
-    (naive, UTC) is when some that wait are due, None if none do. `has_more`: there may be more to read at once.
+    `read_count` rows of the outbox and transitions were looked at. `is_full`: there may be more.
     """
 
-    due: tuple[DeliveryRow, ...]
-    held: tuple[DeliveryRow, ...]
+    rows: tuple[DeliveryRow, ...]
     progress: Progress
-    waited: frozenset[int]
-    next_at: datetime | None
-    has_more: bool
+    read_count: int
+    is_full: bool
 
 
 @dataclass(frozen=True, slots=True)
 class _Happening:
-    """Something that happened to a contact. `place` tells it apart; instants are naive, in UTC."""
+    """Something that happened to a contact. `place` tells it apart; instants are naive, in UTC. `data` is JSON text."""
 
     place: str
     type: str
     contact_id: int
     occurred_at: datetime
     recorded_at: datetime
-    data: Mapping[str, object]
+    data: str
     outbox_sequence: int = 0
     transition_sequence: int = 0
 
 
-def next_batch(
-    store: Store, webhook: WebhookRow, *, after: Progress | None, now: datetime, limit: int, most_due: int | None = None
-) -> Batch | None:
-    """The messages to send now, so many at most, of which `most_due` waited; None if there is no such webhook any more.
+def new_messages(store: Store, webhook: WebhookRow, *, now: datetime, limit: int) -> NewMessages | None:
+    """What a webhook is to be told next; None if there is no such webhook any more. Raises: StoreError.
 
-    `after` is how far it has come, if that is further than what is written down. `now` is naive, in UTC.
-    Raises: StoreError.
+    `now` is naive, in UTC.
     """
     with store.reading() as cursor:
-        stored = progress_of(cursor, webhook.id)
-        if stored is None:
+        progress = progress_of(cursor, webhook.id)
+        if progress is None:
             return None
-        progress = stored if after is None else Progress(*map(max, stored, after))
-        due = due_deliveries(cursor, webhook.id, now=now, limit=limit if most_due is None else most_due)
-        waiting = waiting_of(cursor, webhook.id)
-        room = limit - len(due)
-        found: list[_Happening] = []
-        if room > 0 and waiting.count < MOST_WAITING:
-            found, progress = _happenings(cursor, webhook, progress, room)
+        if waiting_of(cursor, webhook.id).contact_count >= MOST_WAITING:
+            return NewMessages((), progress, 0, is_full=False)
+        found, after = _happenings(cursor, webhook, progress, limit)
         wanted = [item for item in found if _is_wanted(webhook, item)]
         rows = _rows(cursor, webhook, wanted, first_number=progress.next_number, now=now)
-    return Batch(
-        (*due, *(row for row in rows if row.contact_id not in waiting.contact_ids)),
-        tuple(row for row in rows if row.contact_id in waiting.contact_ids),
-        progress._replace(next_number=progress.next_number + len(rows)),
-        frozenset(row.number for row in due),
-        waiting.next_at,
-        len(due) >= limit or len(found) >= room > 0,
-    )
+    after = after._replace(next_number=progress.next_number + len(rows))
+    return NewMessages(tuple(rows), after, len(found), is_full=len(found) >= limit)
 
 
 def _happenings(
@@ -122,8 +105,9 @@ def _from_outbox(cursor: duckdb.DuckDBPyConnection, after: int, limit: int) -> I
         [after, limit],
     ).fetchall()
     for sequence, kind, contact_id, occurred_at, recorded_at, data in rows:
-        happened = (kind, contact_id, occurred_at, recorded_at, orjson.loads(data))
-        yield _Happening(f"o{sequence}", *happened, outbox_sequence=sequence)
+        # With the instant: numbers of rows that were erased may be given again.
+        place = f"o{sequence} {recorded_at.isoformat()}"
+        yield _Happening(place, kind, contact_id, occurred_at, recorded_at, data, outbox_sequence=sequence)
 
 
 def _from_transitions(cursor: duckdb.DuckDBPyConnection, after: int, limit: int) -> Iterator[_Happening]:
@@ -137,7 +121,7 @@ def _from_transitions(cursor: duckdb.DuckDBPyConnection, after: int, limit: int)
                 "sequence": sequence,
             }
             kind = LEFT if number < page.left_count else JOINED
-            happened = (kind, contact_id, page.as_of, page.recorded_at, data)
+            happened = (kind, contact_id, page.as_of, page.recorded_at, orjson.dumps(data).decode())
             yield _Happening(f"t{sequence}", *happened, transition_sequence=sequence)
 
 
@@ -145,13 +129,13 @@ def _is_wanted(webhook: WebhookRow, item: _Happening) -> bool:
     if not matches(item.type, webhook.event_types):
         return False
     filters: Mapping[str, Collection[str]] = orjson.loads(webhook.filters)
-    said = _said(item)
+    said = _said(item) if filters else {}
     return all(said[name] in wanted for name, wanted in filters.items() if name in said)
 
 
 def _said(item: _Happening) -> dict[str, object]:
     """What filters may ask of something that happened, by their names."""
-    data: Mapping[str, Any] = item.data
+    data: Mapping[str, Any] = orjson.loads(item.data)
     match item.type.partition(".")[0]:
         case "segment":
             return {"segment_ids": data["segment"]["id"], "causes": data["cause"]}
@@ -189,22 +173,25 @@ def _rows(
             next_attempt_at=None,
             status_code=None,
             failure=None,
-            payload=payload(item.type, item.occurred_at, {**_contact(item, names), **item.data}),
+            payload=payload(item.type, item.occurred_at, _with_contact(item, names)),
         )
         for number, item in enumerate(found)
     ]
 
 
-def _contact(item: _Happening, names: Mapping[int, tuple[str | None, str | None]]) -> dict[str, object]:
+def _with_contact(item: _Happening, names: Mapping[int, tuple[str | None, str | None]]) -> str:
+    """The data of a message: who it is about, and what is told. As text, for it may be nested as deep as can be."""
     if item.type == CONTACT_DELETED:
-        return {}
+        return item.data
     email, external_id = names.get(item.contact_id, (None, None))
-    return {"contact": {"email": email, "external_id": external_id}}
+    contact = orjson.dumps({"contact": {"email": email, "external_id": external_id}}).decode()
+    return contact if item.data == "{}" else f"{contact[:-1]},{item.data[1:]}"
 
 
-def payload(kind: str, occurred_at: datetime, data: Mapping[str, object]) -> str:
-    """The body of a message. `occurred_at` is naive, in UTC."""
-    return orjson.dumps({"type": kind, "timestamp": _text(occurred_at), "data": data}).decode()
+def payload(kind: str, occurred_at: datetime, data: str) -> str:
+    """The body of a message. `occurred_at` is naive, in UTC; `data` is the JSON text of an object."""
+    message = {"type": kind, "timestamp": _text(occurred_at), "data": orjson.Fragment(data)}
+    return orjson.dumps(message).decode()
 
 
 def message_id(webhook: WebhookRow, place: str) -> str:

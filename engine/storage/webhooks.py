@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 import orjson
+import pyarrow as pa
 
 from engine.storage.arrow_rows import (
     INCOMING,
@@ -30,6 +31,9 @@ from engine.storage.webhook_types import CONTACT_DELETED, wants_segments
 
 KEPT_DELIVERED = 1_000
 """So many deliveries that arrived are kept of each webhook, to be looked at."""
+
+MOST_OF_A_CONTACT = 20
+"""So many messages of one contact are sent in a batch: others are to have their turn."""
 
 DEAD_KEPT = timedelta(days=7)
 """So long those that died are kept, to be looked at and sent again."""
@@ -141,6 +145,8 @@ def write_webhooks(
         elif wants_segments(row.event_types) and not wants_segments(old.event_types):
             query = f"UPDATE webhook_progress SET transition_sequence = ({_LAST_TRANSITION}) WHERE webhook_id = $1"
             cursor.execute(query, [webhook_id])
+    if rows:
+        trim_outbox(cursor)
 
 
 _LAST_TRANSITION = "SELECT coalesce(max(first_sequence + left_count + entered_count - 1), 0) FROM transitions"
@@ -160,7 +166,7 @@ def progress_of(cursor: duckdb.DuckDBPyConnection, webhook_id: str) -> Progress 
 def due_deliveries(
     cursor: duckdb.DuckDBPyConnection, webhook_id: str, *, now: datetime, limit: int
 ) -> list[DeliveryRow]:
-    """Those that wait of contacts whose first one is due, in order."""
+    """Those that wait of contacts whose first one is due, in order: some of each contact."""
     rows = cursor.execute(
         f"""
         WITH waiting AS (FROM webhook_deliveries WHERE webhook_id = $1 AND status = 'waiting'),
@@ -168,65 +174,63 @@ def due_deliveries(
             SELECT contact_id FROM waiting GROUP BY contact_id
             HAVING coalesce(arg_min_null(next_attempt_at, number), $2) <= $2
         )
-        SELECT {_NAMES} FROM waiting SEMI JOIN due USING (contact_id) ORDER BY number LIMIT $3
+        SELECT {_NAMES} FROM waiting SEMI JOIN due USING (contact_id)
+        QUALIFY row_number() OVER (PARTITION BY contact_id ORDER BY number) <= $4
+        ORDER BY number LIMIT $3
         """,
-        [webhook_id, now, limit],
+        [webhook_id, now, limit, MOST_OF_A_CONTACT],
     ).fetchall()
     return [DeliveryRow(*row) for row in rows]
 
 
+def first_waiting(cursor: duckdb.DuckDBPyConnection, webhook_id: str) -> DeliveryRow | None:
+    """The one that waits, is the first of its contact, and would be due first."""
+    rows = cursor.execute(
+        f"""
+        WITH heads AS (
+            FROM webhook_deliveries WHERE webhook_id = $1 AND status = 'waiting'
+            QUALIFY row_number() OVER (PARTITION BY contact_id ORDER BY number) = 1
+        )
+        SELECT {_NAMES} FROM heads ORDER BY next_attempt_at NULLS FIRST, number LIMIT 1
+        """,
+        [webhook_id],
+    ).fetchall()
+    return DeliveryRow(*rows[0]) if rows else None
+
+
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Who waits: contacts with a message that waits, how many messages that is, and when the next one is due."""
+    """How many contacts have a message that waits, and when the first of these is due; None where none waits."""
 
-    contact_ids: frozenset[int]
-    count: int
+    contact_count: int
     next_at: datetime | None
 
 
 def waiting_of(cursor: duckdb.DuckDBPyConnection, webhook_id: str) -> Waiting:
     """What waits for a webhook."""
-    rows = cursor.execute(
+    ((count, next_at),) = cursor.execute(
         """
-        SELECT contact_id, count(*), arg_min_null(next_attempt_at, number) FROM webhook_deliveries
-        WHERE webhook_id = $1 AND status = 'waiting' GROUP BY contact_id
+        SELECT count(*), min(coalesce(due_at, TIMESTAMP '1970-01-01')) FROM (
+            SELECT arg_min_null(next_attempt_at, number) AS due_at FROM webhook_deliveries
+            WHERE webhook_id = $1 AND status = 'waiting' GROUP BY contact_id
+        )
         """,
         [webhook_id],
     ).fetchall()
-    next_at = min((at or datetime.min for _, _, at in rows), default=None)
-    return Waiting(frozenset(contact_id for contact_id, _, _ in rows), sum(count for _, count, _ in rows), next_at)
+    return Waiting(int(count), next_at)
 
 
-def settle(
-    store: Store,
-    webhook_id: str,
-    progress: Progress,
-    settled: Collection[int],
-    rows: Sequence[DeliveryRow],
-    *,
-    now: datetime,
-) -> None:
-    """Write down what became of messages: `settled` are the numbers of those that waited, `rows` what they are now.
+def take_in(store: Store, webhook_id: str, progress: Progress, rows: Sequence[DeliveryRow]) -> None:
+    """Write down messages before they are sent, and how far a webhook has read with them; the outbox goes as far.
 
     What names somebody who was erased meanwhile is not kept, nor anything of a webhook that is no more.
     Raises: StoreError.
     """
     with store.transaction(changes_rows=False) as cursor:
-        known = progress_of(cursor, webhook_id)
-        if known is None:
+        if progress_of(cursor, webhook_id) is None:
             return
-        if settled:
-            with incoming(cursor, table_of({"number": numbers(sorted(settled))})):
-                cursor.execute(
-                    f"""
-                    DELETE FROM webhook_deliveries
-                    WHERE webhook_id = $1 AND number IN (SELECT number FROM {INCOMING}) AND status = 'waiting'
-                    """,
-                    [webhook_id],
-                )
         if living := _of_living(cursor, rows) if rows else []:
             _insert_deliveries(cursor, living)
-        _trim(cursor, webhook_id, now)
         cursor.execute(
             """
             UPDATE webhook_progress SET outbox_sequence = greatest(outbox_sequence, $2),
@@ -235,24 +239,65 @@ def settle(
             """,
             [webhook_id, *progress],
         )
+        trim_outbox(cursor)
+
+
+def settle(store: Store, webhook_id: str, rows: Sequence[DeliveryRow], *, now: datetime) -> None:
+    """Write down what became of messages. Those that are not there any more stay so. Raises: StoreError."""
+    with store.transaction(changes_rows=False) as cursor:
+        with incoming(cursor, _table(rows)):
+            cursor.execute(
+                f"""
+                UPDATE webhook_deliveries AS d SET {", ".join(f"{name} = r.{name}" for name in _SETTLED)}
+                FROM {INCOMING} AS r WHERE d.webhook_id = $1 AND d.number = r.number AND d.status = 'waiting'
+                """,
+                [webhook_id],
+            )
+        _trim(cursor, webhook_id, now)
+
+
+_SETTLED = (*("status", "attempt_count", "last_attempt_at", "next_attempt_at", "status_code", "failure", "payload"),)
+
+
+def make_due(store: Store, webhook_id: str, *, now: datetime) -> None:
+    """Let all that wait be due: the receiver, which took nothing, takes messages again."""
+    with store.transaction(changes_rows=False) as cursor:
         cursor.execute(
             """
-            DELETE FROM webhook_outbox WHERE sequence <= (
-                SELECT min(outbox_sequence) FROM webhook_progress AS p JOIN webhooks AS w ON w.id = p.webhook_id
-                WHERE w.is_enabled
-            )
-            """
+            UPDATE webhook_deliveries SET next_attempt_at = NULL
+            WHERE webhook_id = $1 AND status = 'waiting' AND next_attempt_at > $2
+            """,
+            [webhook_id, now],
         )
 
 
+def trim_outbox(cursor: duckdb.DuckDBPyConnection) -> None:
+    """Remove what every enabled webhook has read; all of it where there is none."""
+    cursor.execute(
+        """
+        DELETE FROM webhook_outbox WHERE sequence <= coalesce(
+            (
+                SELECT min(outbox_sequence) FROM webhook_progress AS p JOIN webhooks AS w ON w.id = p.webhook_id
+                WHERE w.is_enabled
+            ),
+            9223372036854775807
+        )
+        """
+    )
+
+
 def _insert_deliveries(cursor: duckdb.DuckDBPyConnection, rows: Sequence[DeliveryRow]) -> None:
+    insert(cursor, "webhook_deliveries", _table(rows))
+
+
+def _table(rows: Sequence[DeliveryRow]) -> pa.Table:
     values = dict(zip(DELIVERY_COLUMNS, zip(*rows, strict=True), strict=True))
     columns = {name: texts(column) for name, column in values.items()}
     columns |= {name: numbers(values[name]) for name in ("number", "attempt_count", "status_code")}
     columns["contact_id"] = contact_ids(values["contact_id"])
     for name in ("occurred_at", "waiting_since", "last_attempt_at", "next_attempt_at"):
         columns[name] = instants(values[name])
-    insert(cursor, "webhook_deliveries", table_of(columns))
+    return table_of(columns)
 
 
 def _of_living(cursor: duckdb.DuckDBPyConnection, rows: Sequence[DeliveryRow]) -> list[DeliveryRow]:
@@ -322,7 +367,7 @@ def replay(store: Store, webhook_id: str, wanted: Collection[int] | None, *, now
         ((count,),) = cursor.execute(
             """
             UPDATE webhook_deliveries SET status = 'waiting', attempt_count = 0, waiting_since = $3,
-                next_attempt_at = $3
+                next_attempt_at = NULL
             WHERE webhook_id = $1 AND status = 'dead' AND ($2::BIGINT[] IS NULL OR list_contains($2, number))
             """,
             [webhook_id, None if wanted is None else list(wanted), now],

@@ -85,6 +85,26 @@ class ChangeSecret:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnOff:
+    """A webhook is to be turned off if it still has this address."""
+
+    webhook_id: str
+    url: str
+
+    def needs(self) -> Needs:
+        """Nothing: webhooks are in memory."""
+        return Needs()
+
+    def apply(self, changes: ChangeSet) -> Outcome:
+        """Turn it off. Raises: UnknownWebhookError."""
+        old = known_webhook(changes, self.webhook_id)
+        if old.url != self.url or not old.is_enabled:
+            return Outcome.UNCHANGED
+        changes.put_webhook(old.id, replace(old, is_enabled=False, updated_at=changes.now))
+        return Outcome.UPDATED
+
+
+@dataclass(frozen=True, slots=True)
 class DeleteWebhook:
     """A webhook is to be there no more, with all that waits for it."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractContextManager
 from http import HTTPStatus
 from typing import Any
 
@@ -15,7 +16,7 @@ from starlette.exceptions import HTTPException
 
 from api.http.authentication import Writer
 from api.http.gate import Limits
-from api.http.idempotency import IdempotencyKey, hash_of
+from api.http.idempotency import Attempt, IdempotencyKey, Keys, hash_of
 from api.http.json_route import json_router
 from api.http.rest.shapes import PROBLEMS
 from engine.errors import InvalidWriteError
@@ -90,7 +91,9 @@ async def record_events(request: Request, caller: Writer, idempotency_key: Idemp
             given = orjson.loads(await _whole_body(request))
         except orjson.JSONDecodeError as error:
             raise InvalidWriteError("body", f"is no JSON: {error}") from None
-        await to_thread.run_sync(_record_given, workspace, given, ids, recorded)
+        keys: Keys = request.app.state.keys
+        once = keys.once(caller.token.id, idempotency_key, ["events", given])
+        await to_thread.run_sync(_record_once, workspace, given, ids, recorded, once)
     else:
         problem = f"send application/json or application/x-ndjson, not {media_type}"
         raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, problem)
@@ -140,6 +143,15 @@ def _record_lines(
         except orjson.JSONDecodeError as error:
             _fail(recorded, number, f"is no JSON: {error}")
     _record(workspace, events, places, recorded)
+
+
+def _record_once(
+    workspace: Workspace, given: Any, ids: str | None, recorded: RecordedEvents, once: AbstractContextManager[Attempt]
+) -> None:
+    """Record what was given; ids make that the same events count once. Raises: KeyReusedError for others."""
+    with once as attempt:
+        _record_given(workspace, given, ids, recorded)
+        attempt.status = HTTPStatus.OK
 
 
 def _record_given(workspace: Workspace, given: Any, ids: str | None, recorded: RecordedEvents) -> None:

@@ -281,7 +281,7 @@ async def test_subscription(body: TestSubscription, caller: Admin, request: Requ
     """Send a message of a type at once, with nobody's data, and say what the receiver answers."""
     webhook = await to_thread.run_sync(_row, caller, body)
     now = datetime.now(UTC).replace(tzinfo=None)
-    text = payload(body.event_type, now, {"contact": {"email": "test@example.com", "external_id": None}, "test": True})
+    text = payload(body.event_type, now, '{"contact":{"email":"test@example.com","external_id":null},"test":true}')
     async with Sender(allows_private=request.app.state.private_webhooks) as sender:
         answer = await sender.send(webhook, message_id(webhook, f"test{now.isoformat()}"), text)
     return TestResult(
