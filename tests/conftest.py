@@ -32,6 +32,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write the SQL of tests/cases anew, for review")
 
 
+LONGEST_FIRST = (
+    *("test_recompute_incrementally", "test_http_schema", "test_engine_against_reference", "test_dialects"),
+    *("test_explain_against_engine", "test_history_statefully", "test_writes_statefully", "test_webhook_delivery"),
+    *("test_kill_live", "test_kill", "test_kill_writes", "test_snapshot_kill", "test_readme"),
+)
+"""Modules with tests of minutes: begun last, one of them would keep everybody waiting."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of outside data and cases; tests that need it skip, loudly, where it is absent."""

@@ -82,15 +82,19 @@ def _ctrl_c_is_said(say: int) -> Iterator[Collection[int]]:
     """
     stops = [stop for stop in _STOPS if signal.getsignal(stop) is signal.default_int_handler]
     os.set_blocking(say, False)
-    before = signal.set_wakeup_fd(say)
-    for stop in stops:
-        signal.signal(stop, _say_nothing_more)
+    before: list[int] = []
+    # Ctrl-C may be pressed between any two of these lines: the pipe must be let go before it is closed.
     try:
+        before.append(signal.set_wakeup_fd(say))
+        for stop in stops:
+            signal.signal(stop, _say_nothing_more)
         yield stops
     finally:
-        for stop in stops:
-            signal.signal(stop, signal.default_int_handler)
-        signal.set_wakeup_fd(before)
+        try:
+            for stop in stops:
+                signal.signal(stop, signal.default_int_handler)
+        finally:
+            signal.set_wakeup_fd(before[0] if before else -1)
 
 
 def _say_nothing_more(_number: int, _frame: object) -> None:
