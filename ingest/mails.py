@@ -13,6 +13,7 @@ from engine.storage.changes.timeline_rows import TimelineRow, json_text
 from engine.storage.instants import stored_instant
 from engine.storage.mail_templates import MailTemplate, stored_mail_templates
 from engine.storage.subscription_rules import MailKind
+from engine.storage.webhook_types import KIND_OF_EMAIL
 from ingest.lists import Lists, OutboxMail
 from ingest.mail_texts import rendered
 from ingest.writer import Clock, Writer
@@ -22,7 +23,6 @@ from ingest.writes.mail_templates import DeleteMailTemplate, SaveMailTemplate, r
 from ingest.writes.write import Outcome
 
 MOST_REASON_CHARACTERS = 500
-SENT_KIND, BOUNCED_KIND = "insert_message_history", "bounce_email"
 
 CONFIRMATION = {
     "subject": "Please confirm: {{ list.name }}",
@@ -110,7 +110,7 @@ class Mails:
 
     def sent(self, mail: OutboxMail, message_id: str) -> None:
         """A mail was taken by the server that delivers it: its timeline says so, and it waits no more."""
-        self._done(mail, SENT_KIND, {"message_id": message_id, "list_id": mail.list_id})
+        self._done(mail, KIND_OF_EMAIL["sent"], {"message_id": message_id, "list_id": mail.list_id})
 
     def refused(self, mail: OutboxMail, message_id: str, reason: str, *, is_permanent: bool) -> None:
         """A mail cannot be delivered; a mailbox that will never take any is off its lists."""
@@ -119,7 +119,7 @@ class Mails:
             "reason": reason[:MOST_REASON_CHARACTERS],
         }
         of_list = {} if is_permanent else {"list_id": mail.list_id}  # a mailbox that is not there is off all its lists
-        self._done(mail, BOUNCED_KIND, {"message_id": message_id, **bounce, **of_list})
+        self._done(mail, KIND_OF_EMAIL["bounced"], {"message_id": message_id, **bounce, **of_list})
 
     def _done(self, mail: OutboxMail, kind: str, properties: Mapping[str, str]) -> None:
         at = stored_instant(self._clock())

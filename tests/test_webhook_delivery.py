@@ -21,7 +21,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.webhooks import schedule
+from api import retry_schedule as schedule
 from api.webhooks.addresses import is_public
 from api.webhooks.lane import after_attempt
 from api.webhooks.sender import Answer, Sender, headers_of

@@ -83,16 +83,7 @@ class Client:
 
     def erase(self, key: str) -> None:
         """Erase a contact with all that says who it was. Raises: ServerError with status 404 for nobody."""
-        is_again = False
-        for attempt in stamina.retry_context(on=_may_try_again, attempts=ATTEMPTS, timeout=RETRY_SECONDS):
-            with attempt:
-                try:
-                    self._ask_once("DELETE", f"/v1/contacts/{_part(key)}")
-                except ServerError as error:
-                    if error.status != HTTPStatus.NOT_FOUND or not is_again:
-                        raise  # else the try before did it, and its answer was lost
-                finally:
-                    is_again = True
+        self._ask("DELETE", f"/v1/contacts/{_part(key)}", is_gone_done=True)
 
     def record(self, events: Mapping[str, object] | Iterable[Mapping[str, object]]) -> dict[str, Any]:
         """Record an event, or any number of them, each once: how many are new, and which were refused.
@@ -193,26 +184,19 @@ class Client:
         query: Mapping[str, object] | None = None,
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
+        is_gone_done: bool = False,
     ) -> httpx.Response:
-        """The answer, which is one of success. Raises: ServerError, httpx.TransportError."""
+        """The answer, which is one of success. Raises: ServerError, httpx.TransportError.
+
+        `is_gone_done`: what is not there any more at a further attempt was removed by the one whose answer was lost.
+        """
+        given: Any = {name: value for name, value in (query or {}).items() if value is not None}
         for attempt in stamina.retry_context(on=_may_try_again, attempts=ATTEMPTS, timeout=RETRY_SECONDS):
             with attempt:
-                answer = self._ask_once(method, path, query=query, content=content, headers=headers)
-        return answer
-
-    def _ask_once(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, object] | None = None,
-        content: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> httpx.Response:
-        given: Any = {name: value for name, value in (query or {}).items() if value is not None}
-        answer = self._http.request(method, path, params=given, content=content, headers=headers)
-        if not answer.is_success:
-            raise _error(answer)
+                answer = self._http.request(method, path, params=given, content=content, headers=headers)
+                is_done = is_gone_done and attempt.num > 1 and answer.status_code == HTTPStatus.NOT_FOUND
+                if not answer.is_success and not is_done:
+                    raise _error(answer)
         return answer
 
     def __enter__(self) -> Self:

@@ -26,6 +26,7 @@ from api.http.workspaces import Workspaces
 from api.mail.mailer import Mailer
 from api.mail.smtp import SmtpSettings
 from api.webhooks.dispatcher import Dispatcher
+from api.worker import Worker
 
 THREADS = 64
 """So many requests are worked on at once; writes of as many share a commit."""
@@ -66,8 +67,7 @@ def create_app(workspaces: Workspaces, tokens: Tokens, settings: ServerSettings 
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         to_thread.current_default_thread_limiter().total_tokens = THREADS
         writing = asyncio.create_task(_write_last_used(tokens))
-        dispatcher = Dispatcher(workspaces.open_webhooks, allows_private=wanted.private_webhooks)
-        workers: list[Dispatcher | Mailer] = [dispatcher]
+        workers: list[Worker] = [Dispatcher(workspaces.all_open, allows_private=wanted.private_webhooks)]
         if wanted.mail is not None:
             workers.append(Mailer(workspaces.all_open, wanted.mail, wanted.public_url))
         for worker in workers:

@@ -13,6 +13,7 @@ from api.http.authentication import BearerToken, Caller, caller_of
 from api.http.json_route import json_router
 from api.http.shapes import FAILURES
 from api.http.tokens import Scope
+from engine.storage.webhook_types import KIND_OF_EMAIL
 from ingest.writes.write import Outcome
 
 MOST_EVENTS = 5_000
@@ -20,16 +21,6 @@ MOST_EVENTS = 5_000
 TAG = {"name": "hooks", "description": "What providers of mails tell: deliveries, opens, clicks, bounces, complaints."}
 
 router = json_router("hooks", FAILURES)
-
-KIND_OF_TYPE = {
-    "sent": "insert_message_history",
-    "delivered": "deliver_email",
-    "opened": "open_email",
-    "clicked": "click_email",
-    "bounced": "bounce_email",
-    "complained": "complain_email",
-    "unsubscribed": "unsubscribe_email",
-}
 
 
 class ProviderEvent(BaseModel):
@@ -101,7 +92,7 @@ def _event(provider: str, item: ProviderEvent) -> dict[str, Any]:
     said = {name: value for name in names if (value := getattr(item, name)) is not None}
     event = {
         "email": item.email,
-        "kind": KIND_OF_TYPE[item.type],
+        "kind": KIND_OF_EMAIL[item.type],
         "occurred_at": item.occurred_at,
         "template_id": item.template_id,
         "id": None if item.id is None else f"{provider}:{item.id}",

@@ -64,13 +64,12 @@ class _OfWorkspaces(Collector):
             "mails": GaugeMetricFamily("populace_mails_waiting", "Mails that were not sent yet.", labels=["workspace"]),
         }
         for workspace_id in self._workspaces.ids:
-            figures = self._workspaces.get(workspace_id).figures()
+            workspace = self._workspaces.get(workspace_id)
+            figures = workspace.figures()
             families["commits"].add_metric([workspace_id], figures.commit_count)
             families["writes"].add_metric([workspace_id], figures.write_count)
             families["waiting"].add_metric([workspace_id], figures.waiting_count)
             families["behind"].add_metric([workspace_id], figures.lag_seconds)
-            backlog = self._workspaces.get(workspace_id).webhooks.backlog_count()
-            families["webhooks"].add_metric([workspace_id], backlog)
-            mails = self._workspaces.get(workspace_id).mails.waiting_count()
-            families["mails"].add_metric([workspace_id], mails)
+            families["webhooks"].add_metric([workspace_id], workspace.webhooks.backlog_count())
+            families["mails"].add_metric([workspace_id], workspace.mails.waiting_count())
         return families.values()

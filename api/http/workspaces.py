@@ -12,7 +12,6 @@ from typing import Self
 from engine.errors import CallerError, StoreError
 from engine.storage import StoreSettings
 from engine.storage.workspace_folder import STORE_FILE
-from ingest.webhooks import Webhooks
 from ingest.workspace import Workspace
 
 WORKSPACE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -68,10 +67,6 @@ class Workspaces:
     def all_open(self) -> dict[str, Workspace]:
         """Those that are open, by id."""
         return dict(self._open)
-
-    def open_webhooks(self) -> dict[str, Webhooks]:
-        """The webhooks of those that are open, by workspace."""
-        return {name: workspace.webhooks for name, workspace in self._open.items()}
 
     def close(self) -> None:
         """Commit what waits, bring the logs into the files, and give all back. Calling it twice is fine."""

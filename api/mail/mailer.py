@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import smtplib
-import threading
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
 
 from api.mail.letters import Letter, letter, message_id, values_of
 from api.mail.smtp import Delivery, RefusedMailError, SmtpSettings
-from api.webhooks.schedule import next_attempt_at, pause_after
+from api.retry_schedule import next_attempt_at, pause_after
+from api.worker import OpenWorkspaces, Worker
 from engine.errors import PopulaceError, UnknownContactError, UnknownListError, UnknownMailTemplateError
 from engine.storage.instants import stored_instant
 from ingest.lists import OutboxMail
@@ -23,8 +22,6 @@ log = structlog.get_logger(__name__)
 LOOK_SECONDS = 0.2
 AGAIN_SECONDS = 2.0
 MOST_AT_ONCE = 100
-
-OpenWorkspaces = Callable[[], Mapping[str, Workspace]]
 
 
 @dataclass(slots=True)
@@ -39,7 +36,7 @@ class _Waiting:
     is_sent: bool = False
 
 
-class Mailer:
+class Mailer(Worker):
     """Sends from `start` to `stop`. What was sent and not noted when it is killed is sent again, with the same id.
 
     Mails whose template is not there wait for it. A mailbox that refuses for good is off its lists; what is refused for
@@ -47,25 +44,13 @@ class Mailer:
     """
 
     def __init__(self, open_workspaces: OpenWorkspaces, settings: SmtpSettings, public_url: str) -> None:
+        super().__init__("populace-mails")
         self._open_workspaces, self._settings, self._public_url = open_workspaces, settings, public_url
         self._delivery = Delivery(settings)
         self._waiting: dict[str, dict[int, _Waiting]] = {}
         self._seen: dict[str, int] = {}
-        self._said: set[tuple[str, int]] = set()
         self._failure_counts: dict[str, int] = {}
         self._paused_until: dict[str, float] = {}
-        self._is_stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="populace-mails", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End after the mail under way."""
-        self._is_stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
 
     def _run(self) -> None:
         while not self._is_stopping.wait(LOOK_SECONDS):
@@ -124,7 +109,7 @@ class Mailer:
                     return
                 self._delivery.send(made.address, made.content)
             except RefusedMailError as error:
-                self._refused(workspace_id, workspace, mail, error)
+                self._refused(workspace_id, workspace, mail, id_, error)
                 return
             waiting[mail.sequence] = _Waiting(0, time.monotonic() + AGAIN_SECONDS, is_sent=True)
         workspace.mails.sent(mail, id_)
@@ -137,8 +122,7 @@ class Mailer:
             text = workspace.mails.text_of(mail, values)
             return letter(mail, text, values, self._settings, id_=id_, at=workspace.mails.now())
         except UnknownMailTemplateError as error:
-            if (workspace_id, mail.sequence) not in self._said:
-                self._said.add((workspace_id, mail.sequence))
+            if mail.sequence not in self._waiting[workspace_id]:
                 log.warning("mail_waits_for_its_template", workspace=workspace_id, error=str(error))
             self._waiting[workspace_id][mail.sequence] = _Waiting(0, time.monotonic() + AGAIN_SECONDS)
             return None
@@ -150,7 +134,9 @@ class Mailer:
         except Exception as error:  # filters of Liquid, and odd addresses, fail in many ways
             raise RefusedMailError(f"{type(error).__name__}: {error}", is_permanent=False) from None
 
-    def _refused(self, workspace_id: str, workspace: Workspace, mail: OutboxMail, error: RefusedMailError) -> None:
+    def _refused(
+        self, workspace_id: str, workspace: Workspace, mail: OutboxMail, id_: str, error: RefusedMailError
+    ) -> None:
         """Try again later, or give up."""
         waiting = self._waiting[workspace_id]
         count = 1 + (waiting[mail.sequence].attempt_count if mail.sequence in waiting else 0)
@@ -158,7 +144,6 @@ class Mailer:
         again = next_attempt_at(count, since=stored_instant(mail.created_at), now=now)
         log.warning("mail_refused", workspace=workspace_id, reason=error.reason, again=str(again))
         if error.is_permanent or again is None:
-            id_ = message_id(workspace_id, mail, self._settings.domain)
             workspace.mails.refused(mail, id_, error.reason, is_permanent=error.is_permanent)
             waiting.pop(mail.sequence, None)
         else:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ import structlog
 
 from api.webhooks.lane import Lane
 from api.webhooks.sender import ANSWER_SECONDS, CONNECT_SECONDS, Sender
+from api.worker import OpenWorkspaces, Worker
 from engine.errors import StoreError
 from engine.storage.webhooks import WebhookRow
 from ingest.webhooks import Webhooks
@@ -25,9 +25,6 @@ LOOK_SECONDS = 0.1
 AGAIN_SECONDS = 1.0
 STOP_SECONDS = ANSWER_SECONDS + CONNECT_SECONDS
 
-OpenWebhooks = Callable[[], Mapping[str, Webhooks]]
-"""Gives the webhooks of the workspaces that are open, by workspace."""
-
 
 @dataclass(slots=True)
 class _Running:
@@ -37,26 +34,18 @@ class _Running:
     task: asyncio.Task[None]
 
 
-class Dispatcher:
-    """Delivers from `start` to `stop`. What was not settled when it is killed is sent again the next time."""
+class Dispatcher(Worker):
+    """Delivers from `start` to `stop`. What was not settled when it is killed is sent again the next time.
 
-    def __init__(self, open_webhooks: OpenWebhooks, *, allows_private: bool) -> None:
-        self._open_webhooks, self._allows_private = open_webhooks, allows_private
+    Messages under way when it stops are answered and settled.
+    """
+
+    def __init__(self, open_workspaces: OpenWorkspaces, *, allows_private: bool) -> None:
+        super().__init__("populace-webhooks")
+        self._open_workspaces, self._allows_private = open_workspaces, allows_private
         self._running: dict[tuple[str, str], _Running] = {}
         self._seen: dict[str, tuple[int, Mapping[str, WebhookRow]]] = {}
         self._pools: dict[str, ThreadPoolExecutor] = {}
-        self._is_stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="populace-webhooks", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Let messages under way be answered and settled, begin no others, and end."""
-        self._is_stopping.set()
-        if self._thread.is_alive():
-            self._thread.join()
 
     def _run(self) -> None:
         with ThreadPoolExecutor(1, thread_name_prefix="populace-webhooks") as threads:
@@ -66,9 +55,9 @@ class Dispatcher:
 
     async def _main(self, threads: ThreadPoolExecutor) -> None:
         while not self._is_stopping.is_set():
-            for workspace_id, webhooks in self._open_webhooks().items():
+            for workspace_id, workspace in self._open_workspaces().items():
                 try:
-                    await self._look_at(workspace_id, webhooks, threads)
+                    await self._look_at(workspace_id, workspace.webhooks, threads)
                 except Exception:  # deliveries of others must not end with the one that was looked at
                     log.exception("webhooks_not_looked_at", workspace=workspace_id)
                     await asyncio.sleep(AGAIN_SECONDS)
@@ -102,7 +91,9 @@ class Dispatcher:
 
     def _begun(self, workspace_id: str, webhooks: Webhooks, row: WebhookRow) -> _Running:
         # A workspace whose writers wait for each other keeps no other one waiting.
-        threads = self._pools.setdefault(workspace_id, ThreadPoolExecutor(THREADS))
+        if workspace_id not in self._pools:
+            self._pools[workspace_id] = ThreadPoolExecutor(THREADS)
+        threads = self._pools[workspace_id]
         sender = Sender(allows_private=self._allows_private)
         lane = Lane(webhooks, row, sender, threads)
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import structlog
 
-from api.webhooks.schedule import next_attempt_at, pause_after
+from api.retry_schedule import next_attempt_at, pause_after
 from api.webhooks.sender import CONNECTIONS, Answer, Sender
 from engine.errors import StoreError
 from engine.storage.webhooks import DeliveryRow, DeliveryStatus, WebhookRow

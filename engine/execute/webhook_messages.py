@@ -7,7 +7,7 @@ import hashlib
 import hmac
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import duckdb
@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from engine.execute.transitions import transition_pages
 from engine.storage import Store
+from engine.storage.changes.timeline_rows import json_text
 from engine.storage.webhook_types import CONTACT_DELETED, JOINED, LEFT, matches, wants_segments
 from engine.storage.webhooks import (
     DeliveryRow,
@@ -70,7 +71,8 @@ def new_messages(store: Store, webhook: WebhookRow, *, now: datetime, limit: int
         if waiting_of(cursor, webhook.id).contact_count >= MOST_WAITING:
             return NewMessages((), progress, 0, is_full=False)
         found, after = _happenings(cursor, webhook, progress, limit)
-        wanted = [item for item in found if _is_wanted(webhook, item)]
+        filters: Mapping[str, Collection[str]] = orjson.loads(webhook.filters)
+        wanted = [item for item in found if matches(item.type, webhook.event_types) and _passes(filters, item)]
         rows = _rows(cursor, webhook, wanted, first_number=progress.next_number, now=now)
     after = after._replace(next_number=progress.next_number + len(rows))
     return NewMessages(tuple(rows), after, len(found), is_full=len(found) >= limit)
@@ -117,18 +119,15 @@ def _from_transitions(cursor: duckdb.DuckDBPyConnection, after: int, limit: int)
             data = {
                 "segment": {"id": page.segment_id, "version": page.version},
                 "cause": page.cause,
-                "as_of": _text(page.as_of),
+                "as_of": page.as_of,
                 "sequence": sequence,
             }
             kind = LEFT if number < page.left_count else JOINED
-            happened = (kind, contact_id, page.as_of, page.recorded_at, orjson.dumps(data).decode())
+            happened = (kind, contact_id, page.as_of, page.recorded_at, json_text(data))
             yield _Happening(f"t{sequence}", *happened, transition_sequence=sequence)
 
 
-def _is_wanted(webhook: WebhookRow, item: _Happening) -> bool:
-    if not matches(item.type, webhook.event_types):
-        return False
-    filters: Mapping[str, Collection[str]] = orjson.loads(webhook.filters)
+def _passes(filters: Mapping[str, Collection[str]], item: _Happening) -> bool:
     said = _said(item) if filters else {}
     return all(said[name] in wanted for name, wanted in filters.items() if name in said)
 
@@ -184,24 +183,19 @@ def _with_contact(item: _Happening, names: Mapping[int, tuple[str | None, str | 
     if item.type == CONTACT_DELETED:
         return item.data
     email, external_id = names.get(item.contact_id, (None, None))
-    contact = orjson.dumps({"contact": {"email": email, "external_id": external_id}}).decode()
+    contact = json_text({"contact": {"email": email, "external_id": external_id}})
     return contact if item.data == "{}" else f"{contact[:-1]},{item.data[1:]}"
 
 
 def payload(kind: str, occurred_at: datetime, data: str) -> str:
     """The body of a message. `occurred_at` is naive, in UTC; `data` is the JSON text of an object."""
-    message = {"type": kind, "timestamp": _text(occurred_at), "data": orjson.Fragment(data)}
-    return orjson.dumps(message).decode()
+    return json_text({"type": kind, "timestamp": occurred_at, "data": orjson.Fragment(data)})
 
 
 def message_id(webhook: WebhookRow, place: str) -> str:
     """The id of a message: the same whenever it is sent."""
     digest = hmac.digest(webhook.id.encode(), place.encode(), hashlib.sha256)
     return f"msg_{base64.b32encode(digest[:15]).decode().lower()}"
-
-
-def _text(at: datetime) -> str:
-    return at.replace(tzinfo=UTC).isoformat().replace("+00:00", "Z")
 
 
 def _names(cursor: duckdb.DuckDBPyConnection, contact_ids: Sequence[int]) -> dict[int, tuple[str | None, str | None]]:

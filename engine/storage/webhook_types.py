@@ -58,6 +58,11 @@ _TYPE_OF_KIND: Mapping[str, str] = {
     "event.restored": "custom_event.restored",
 }
 
+KIND_OF_EMAIL: Mapping[str, str] = {
+    name.removeprefix("email."): kind for kind, name in _TYPE_OF_KIND.items() if name.startswith("email.")
+}
+"""The kind under which the timeline has what became of a mail: `sent`, `delivered`, `opened`, ..."""
+
 _PATTERN = re.compile(r"event\.[a-z0-9_.:-]{1,128}")
 
 

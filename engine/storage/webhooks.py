@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import duckdb
 import orjson
@@ -126,7 +126,10 @@ def write_webhooks(
             cursor.execute("DELETE FROM webhook_progress WHERE webhook_id = $1", [webhook_id])
             cursor.execute("DELETE FROM webhook_deliveries WHERE webhook_id = $1", [webhook_id])
             continue
-        values = [list(value) if isinstance(value, tuple) else value for value in _values(row)]
+        values = [
+            list(value) if isinstance(value, tuple) else value
+            for value in (getattr(row, name) for name in WEBHOOK_COLUMNS)
+        ]
         places = ", ".join(f"${number}" for number in range(1, len(values) + 1))
         cursor.execute(f"INSERT INTO webhooks ({', '.join(WEBHOOK_COLUMNS)}) VALUES ({places})", values)
         old = before.get(webhook_id)
@@ -150,10 +153,6 @@ def write_webhooks(
 
 
 _LAST_TRANSITION = "SELECT coalesce(max(first_sequence + left_count + entered_count - 1), 0) FROM transitions"
-
-
-def _values(row: WebhookRow) -> list[Any]:
-    return [getattr(row, name) for name in WEBHOOK_COLUMNS]
 
 
 def progress_of(cursor: duckdb.DuckDBPyConnection, webhook_id: str) -> Progress | None:
@@ -256,7 +255,7 @@ def settle(store: Store, webhook_id: str, rows: Sequence[DeliveryRow], *, now: d
         _trim(cursor, webhook_id, now)
 
 
-_SETTLED = (*("status", "attempt_count", "last_attempt_at", "next_attempt_at", "status_code", "failure", "payload"),)
+_SETTLED = ("status", "attempt_count", "last_attempt_at", "next_attempt_at", "status_code", "failure", "payload")
 
 
 def make_due(store: Store, webhook_id: str, *, now: datetime) -> None:

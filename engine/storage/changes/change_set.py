@@ -26,8 +26,15 @@ from engine.storage.changes.event_ids import id_hashes
 from engine.storage.changes.identity_rows import IdentityRows
 from engine.storage.changes.memory import LAST_SENT_MAIL, LIST_COLUMNS, ListRow, TagRow, WriterMemory
 from engine.storage.changes.subscription_rows import SubscriptionRows
-from engine.storage.changes.timeline_rows import TimelineRow, TimelineRows, add_entries, entries_between, move_rows
-from engine.storage.changes.webhook_outbox import OutboxRow, WebhookOutbox, json_data, write_outbox
+from engine.storage.changes.timeline_rows import (
+    TimelineRow,
+    TimelineRows,
+    add_entries,
+    entries_between,
+    json_text,
+    move_rows,
+)
+from engine.storage.changes.webhook_outbox import OutboxRow, WebhookOutbox, write_outbox
 from engine.storage.contact_lookup import stored_retired, successor_by
 from engine.storage.store import begin_generation, history_begins
 from engine.storage.webhooks import WebhookRow, write_webhooks
@@ -160,7 +167,7 @@ class ChangeSet:
     def tell(self, kind: str, contact_id: int, data: object) -> None:
         """Tell webhooks of something that no entry of the timeline says."""
         if self._outbox.wants(kind):
-            self._outbox.tell(OutboxRow(kind, contact_id, self.now, json_data(data)), after=self.timeline.count)
+            self._outbox.tell(OutboxRow(kind, contact_id, self.now, json_text(data)), after=self.timeline.count)
 
     def send(self, mail: Mail) -> None:
         """Have something mailed."""

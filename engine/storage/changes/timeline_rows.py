@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import NamedTuple
 
 import duckdb
@@ -20,6 +21,7 @@ from engine.storage.arrow_rows import (
     texts,
 )
 from engine.storage.changes.event_ids import EventIds, id_hashes
+from engine.storage.json_values import json_number
 
 PROFILE_KINDS = ("contact.created", "contact.updated", "contact.merged")
 """Kinds whose `changes` say what became of the fields of a contact."""
@@ -192,8 +194,14 @@ def entries_between(cursor: duckdb.DuckDBPyConnection, first_sequence: int, last
 
 
 def json_text(value: object) -> str:
-    """A value as JSON text; naive datetimes are of UTC."""
-    return orjson.dumps(value, option=orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z).decode()
+    """A value as JSON text; naive datetimes are of UTC, exact numbers stay exact."""
+    return orjson.dumps(value, default=_plain, option=orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z).decode()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Decimal):
+        return json_number(value)
+    raise TypeError
 
 
 def loaded_ids(cursor: duckdb.DuckDBPyConnection) -> EventIds:

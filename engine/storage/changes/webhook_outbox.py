@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
 
 import duckdb
 import orjson
 
 from engine.storage.arrow_rows import contact_ids, insert, instants, numbers, table_of, texts
-from engine.storage.changes.timeline_rows import TimelineRow
-from engine.storage.json_values import json_number
+from engine.storage.changes.timeline_rows import TimelineRow, json_text
 from engine.storage.webhook_types import matches, type_of_kind
 
 
@@ -100,15 +98,4 @@ def entry_data(entry: TimelineRow) -> str:
         # The sides of a merge are whole contacts, for populace's own use.
         if text is not None and not (name == "properties" and entry.kind == "contact.merged"):
             data[name] = orjson.Fragment(text)
-    return json_data(data)
-
-
-def json_data(data: object) -> str:
-    """Data as JSON text; naive datetimes are of UTC, money is exact."""
-    return orjson.dumps(data, default=_plain, option=orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z).decode()
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Decimal):
-        return json_number(value)
-    raise TypeError
+    return json_text(data)
