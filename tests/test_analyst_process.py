@@ -153,6 +153,17 @@ def test_a_worker_that_breaks_is_our_fault(published: Path) -> None:
             read_all(result)
 
 
+def test_the_memory_of_this_process_is_not_that_of_its_worker(published: Path) -> None:
+    """Linux starts the count of a new process at the most that its parent has ever had."""
+    limit_bytes = 512 << 20
+    memory = bytearray(limit_bytes)
+    memory[::4096] = b"1" * len(memory[::4096])
+    with open_query(published, ROWS_WITHOUT_END, QueryLimits(memory_bytes=limit_bytes)) as result:
+        os.kill(pid_of(result), signal.SIGSEGV)
+        with pytest.raises(InternalError, match="SIGSEGV"):
+            read_all(result)
+
+
 def test_a_file_that_is_not_there_is_our_fault(tmp_path: Path) -> None:
     with pytest.raises(InternalError, match=r"nowhere\.duckdb"):
         open_query(tmp_path / "nowhere.duckdb", "SELECT 1")

@@ -22,6 +22,7 @@ READ_BYTES = 1 << 16
 KEPT_COMPLAINT_BYTES = 1 << 14
 END_SECONDS = 1
 LOOK_SECONDS = 0.002
+MEASURE_SECONDS = 0.02
 
 _BOOT = """
 import json, sys
@@ -44,7 +45,7 @@ class WorkerProcess:
         self._job, self._sent = memoryview(job), 0
         self._received, self._complaint = bytearray(), bytearray()
         self._reading, self._closed = threading.Lock(), False
-        self._reaping, self._peak_bytes = threading.Lock(), 0
+        self._reaping, self._peak_bytes, self._measured_at = threading.Lock(), 0, 0.0
         # -I and -S: nothing of the user's environment or home decides what the worker loads. It finds its modules
         # where this process does, for those may be installed, in a source tree, or on PYTHONPATH.
         paths = [path for path in sys.path if Path(path).is_absolute()]
@@ -117,7 +118,10 @@ class WorkerProcess:
             time.sleep(LOOK_SECONDS)
 
     def _reaped(self, options: int) -> bool:
-        """Whether the worker has ended; by wait4, which Popen does not use, for what it says of memory."""
+        """Whether the worker has ended; by wait4, which Popen does not use, for what it says of memory.
+
+        Not on Linux: there a process begins with the most that its parent ever had, and the parent may be a server.
+        """
         if self._process.returncode is None:
             try:
                 pid, status, usage = os.wait4(self._process.pid, options)
@@ -126,7 +130,8 @@ class WorkerProcess:
                 return True
             if pid:
                 self._process.returncode = os.waitstatus_to_exitcode(status)
-                self._peak_bytes = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+                if sys.platform != "linux":
+                    self._peak_bytes = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
         return self._process.returncode is not None
 
     @property
@@ -154,7 +159,9 @@ class WorkerProcess:
         if left_seconds <= 0:
             raise TimeoutError
         ended = False
-        for file, _ in self._poll.poll(left_seconds * 1000 + 1):
+        self._measure()
+        wait_seconds = min(left_seconds, MEASURE_SECONDS) if sys.platform == "linux" else left_seconds
+        for file, _ in self._poll.poll(wait_seconds * 1000 + 1):
             if file == self._stdin:
                 self._send()
             elif file == self._stdout:
@@ -166,6 +173,13 @@ class WorkerProcess:
         if ended:
             self._hear()
         return not ended
+
+    def _measure(self) -> None:
+        """Look now and then at the most memory that the worker has had: nothing tells once it has ended."""
+        now = time.monotonic()
+        if sys.platform == "linux" and now - self._measured_at >= MEASURE_SECONDS:
+            self._measured_at = now
+            self._peak_bytes = max(self._peak_bytes, _peak_bytes(self._process.pid))
 
     def _send(self) -> None:
         """Send more of the job. The pipe stays open: its end is what tells the worker that this process has ended."""
@@ -192,6 +206,15 @@ def _read(file: int) -> bytes | None:
         return os.read(file, READ_BYTES)
     except BlockingIOError:
         return None
+
+
+def _peak_bytes(pid: int) -> int:
+    """The most memory that a process on Linux has had; 0 if it has ended."""
+    with suppress(OSError), Path(f"/proc/{pid}/status").open("rb") as status:
+        for line in status:
+            if line.startswith(b"VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return 0
 
 
 def _environment() -> dict[str, str]:
