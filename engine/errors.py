@@ -246,6 +246,14 @@ class UnknownWebhookError(CallerError):
         super().__init__(f"no webhook has the id {shown(webhook_id)}; list them to see which there are")
 
 
+class UnknownImportError(CallerError):
+    """A workspace has no import of that id."""
+
+    def __init__(self, import_id: str) -> None:
+        self.import_id = import_id
+        super().__init__(f"no import has the id {shown(import_id)}; list them to see which there are")
+
+
 class UnknownCustomFieldError(CallerError):
     """A workspace has no custom field of that key, or it was retired."""
 

@@ -25,6 +25,7 @@ from engine.storage.content_hash import content_hash
 from engine.storage.workspace_folder import make_workspace, opened_workspace
 from ingest.arguments import Instant, as_dataset, as_default_timezone, as_instant
 from ingest.contact_methods import ContactMethods
+from ingest.csv_import.imports import Imports
 from ingest.dataset import Dataset
 from ingest.dataset.column_types.email import contact_email
 from ingest.events import Events
@@ -100,6 +101,7 @@ class Workspace(
         self._lists, self._tags = Lists(store, self._writer), Tags(store, self._writer)
         self.webhooks = Webhooks(store, self._writer, clock)
         self.mails = Mails(store, self._writer, self._lists, clock)
+        self.imports = Imports(store, self.fields, self._lists, clock)
         self._live = Live(store, clock=clock) if live else None
         if self._live is not None:
             held.callback(self._live.close)

@@ -19,7 +19,9 @@ from api.cli.explain import explain
 from api.cli.fields import fields
 from api.cli.forecast import forecast
 from api.cli.generate import generate
+from api.cli.import_csv import import_csv
 from api.cli.import_dataset import import_dataset
+from api.cli.imports import imports
 from api.cli.init import init
 from api.cli.listen import listen
 from api.cli.lists import lists
@@ -75,6 +77,8 @@ app.command(rich_help_panel=_FILES)(run)
 app.command("sql-of", rich_help_panel=_FILES)(sql_of)
 app.command(rich_help_panel=_WORKSPACE)(init)
 app.command("import", rich_help_panel=_WORKSPACE)(import_dataset)
+app.command("import-csv", rich_help_panel=_WORKSPACE)(import_csv)
+app.add_typer(imports, name="imports", rich_help_panel=_WORKSPACE)
 app.command(rich_help_panel=_WORKSPACE)(upsert)
 app.command(rich_help_panel=_WORKSPACE)(change)
 app.command(rich_help_panel=_WORKSPACE)(record)

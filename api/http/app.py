@@ -23,6 +23,7 @@ from api.http.rest.shapes import PROBLEM_TYPE
 from api.http.shapes import Failure
 from api.http.tokens import Tokens
 from api.http.workspaces import Workspaces
+from api.importer import Importer
 from api.mail.mailer import Mailer
 from api.mail.smtp import SmtpSettings
 from api.webhooks.dispatcher import Dispatcher
@@ -68,6 +69,7 @@ def create_app(workspaces: Workspaces, tokens: Tokens, settings: ServerSettings 
         to_thread.current_default_thread_limiter().total_tokens = THREADS
         writing = asyncio.create_task(_write_last_used(tokens))
         workers: list[Worker] = [Dispatcher(workspaces.all_open, allows_private=wanted.private_webhooks)]
+        workers.append(Importer(workspaces.all_open))
         if wanted.mail is not None:
             workers.append(Mailer(workspaces.all_open, wanted.mail, wanted.public_url))
         for worker in workers:

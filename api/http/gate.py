@@ -31,10 +31,12 @@ REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 class Limits:
     """What a request may take. Units: bytes, seconds.
 
-    `body_seconds`: until the last byte of its body is there. `answer_seconds`: until the first byte of the answer is.
+    `import_bytes`: of an uploaded file. `body_seconds`: until the last byte of its body is there. `answer_seconds`:
+    until the first byte of the answer is.
     """
 
     body_bytes: int = 16 * 2**20
+    import_bytes: int = 10 * 2**30
     body_seconds: float = 30.0
     answer_seconds: float = 30.0
 

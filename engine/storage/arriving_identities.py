@@ -23,8 +23,11 @@ def drop_identities(cursor: duckdb.DuckDBPyConnection, at: datetime) -> None:
         cursor.execute(f"DELETE FROM identities AS i USING ({gone}) AS gone WHERE {_IS_OWN}")
 
 
-def insert_identities(cursor: duckdb.DuckDBPyConnection, at: datetime) -> None:
-    """Let contacts be known by what their fields say and nobody is known by: e-mail, external id, phone."""
+def insert_identities(cursor: duckdb.DuckDBPyConnection, at: datetime, *, contacts: str = "contacts") -> None:
+    """Let contacts be known by what their fields say and nobody is known by: e-mail, external id, phone.
+
+    `contacts` is a table, or a query in brackets, of those that may say anything new; all of them without.
+    """
     cursor.execute("INSERT INTO identities SELECT 'email:' || email, contact_id FROM numbers WHERE is_new")
     for kind, is_identity in (("external_id", "external_id <> ''"), ("phone", "phone_is_valid")):
         # What several contacts claim is the oldest one's, unless it is somebody's already.
@@ -33,8 +36,8 @@ def insert_identities(cursor: duckdb.DuckDBPyConnection, at: datetime) -> None:
             CREATE TEMP TABLE claimed AS
             SELECT '{kind}:' || {kind} AS identity,
                 arg_min(contact_id, (coalesce(created_at, TIMESTAMP '9999-12-31'), email)) AS contact_id
-            FROM contacts
-            WHERE {is_identity} AND '{kind}:' || {kind} NOT IN (SELECT identity FROM identities)
+            FROM {contacts} AS c
+            WHERE {is_identity} AND NOT EXISTS (FROM identities AS i WHERE i.identity = '{kind}:' || c.{kind})
             GROUP BY {kind}
             """
         )

@@ -21,11 +21,16 @@ _STATUS_KINDS = {
 
 
 def journal_contacts(
-    cursor: duckdb.DuckDBPyConnection, names: Sequence[str], at: datetime, *, json_fields: Collection[str]
+    cursor: duckdb.DuckDBPyConnection,
+    names: Sequence[str],
+    at: datetime,
+    *,
+    json_fields: Collection[str],
+    before: str = "contacts",
 ) -> None:
     """One `contact.updated` for every known contact in `arriving_contacts`; `names` are the columns that may differ.
 
-    `json_fields` are those that hold JSON text. It must run before the old rows are deleted.
+    `json_fields` are those that hold JSON text; `before` is a table that has the old rows.
     """
     types = {row[0]: row[1] for row in cursor.execute("DESCRIBE contacts").fetchall()}
     types |= dict.fromkeys(json_fields, _JSON)
@@ -35,7 +40,7 @@ def journal_contacts(
         f"""
         SELECT r.contact_id, 'contact.updated', 'contact', NULL, 'update',
             '{{' || array_to_string(list_filter([{", ".join(parts)}], lambda part: part IS NOT NULL), ',') || '}}'
-        FROM arriving_contacts AS r JOIN contacts AS old USING (contact_id) WHERE NOT r.is_new
+        FROM arriving_contacts AS r JOIN {before} AS old USING (contact_id) WHERE NOT r.is_new
         """,
         at,
     )

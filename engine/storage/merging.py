@@ -123,7 +123,7 @@ def merge(
         # Within the transaction: contacts may have been erased or merged while the files were read.
         drop_suppressed(store, arrived)
         _drop_known_custom_events(store, arrived)
-        _number_contacts(cursor, source)
+        number_contacts(cursor, f"{source}.contacts")
         last_sequence = begin_touching(cursor)
         for table, rows in (
             (_contacts(cursor, custom_fields), _arrived_contacts(source)),
@@ -178,14 +178,14 @@ def _drop_known_custom_events(store: Store, arrived: Store) -> None:
         )
 
 
-def _number_contacts(cursor: duckdb.DuckDBPyConnection, source: str) -> None:
+def number_contacts(cursor: duckdb.DuckDBPyConnection, arrived: str) -> None:
     """Temporary table `numbers`: the contact id in this store of every arrived contact; new ones get the next."""
     cursor.execute(
         f"""
         CREATE TEMP TABLE numbers AS
         WITH found AS (
             SELECT r.contact_id AS arrived_id, r.email, known.contact_id AS known_id
-            FROM {source}.contacts AS r LEFT JOIN identities AS known ON known.identity = 'email:' || r.email
+            FROM {arrived} AS r LEFT JOIN identities AS known ON known.identity = 'email:' || r.email
             WHERE r.given IS NOT NULL OR known.contact_id IS NOT NULL
         ),
         last AS (

@@ -9,9 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from shutil import rmtree
 
-
 _VARIABLES = ("TMPDIR", "TEMP", "TMP")
-_USUAL = ("/tmp", "/var/tmp", "/usr/tmp", ".")  # noqa: S108 (names in them are random, and for this user alone)
+_USUAL = ("/tmp", "/var/tmp", "/usr/tmp", ".")
 
 
 def temporary_folder() -> Path:
@@ -28,8 +27,8 @@ def temporary_folder() -> Path:
 def scratch_folder(prefix: str, *, beside: Path | None = None) -> Iterator[Path]:
     """A new folder of this user alone, in the folder `beside` (the machine's temporary folder by default).
 
-    The name is settled before the folder is there: tempfile.mkdtemp learns it only from the call that makes the folder, and an
-    interruption in between leaves the folder behind (seen). Raises: OSError if it cannot be made.
+    The name is settled before the folder is there: tempfile.mkdtemp learns it only from the call that makes the folder,
+    and an interruption in between leaves the folder behind (seen). Raises: OSError if it cannot be made.
     """
     path = (beside or temporary_folder()) / f"{prefix}{uuid.uuid4().hex[:12]}"
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
@@ -41,7 +41,7 @@ def phone(value: object, country: str | None) -> tuple[str, bool]:
     text = trimmed_text(value)
     if len(text) > PHONE_MAX_CHARACTERS:
         raise RefusedValueError(f"is longer than the {PHONE_MAX_CHARACTERS} characters of a phone number; shorten it")
-    number = plain_international(text) or _read_number(text, country)
+    number = plain_international(text) or plain_national(text, country) or _read_number(text, country)
     return (number, True) if number else (text, False)
 
 
@@ -75,6 +75,61 @@ def plain_international(text: str) -> str | None:
                 return None
             return f"+{digits}"
     return None
+
+
+def plain_national(text: str, country: str | None) -> str | None:
+    """E.164 of a number in national form that phonenumbers surely reads so, forty times as fast; None in doubt.
+
+    In doubt are numbers that may begin with a prefix for calls abroad, with their own calling code, or with a prefix
+    that is more than some digits to leave out.
+    """
+    plan = None if country is None else _national_plan(country)
+    if plan is None:
+        return None
+    digits = text.translate(_without_punctuation)
+    if not (digits.isdecimal() and digits.isascii()) or digits.startswith(plan.code) or plan.abroad.match(digits):
+        return None
+    national = digits
+    found = plan.starts_with_prefix.match(digits) if plan.starts_with_prefix else None
+    if found is not None and found[0]:
+        if not plan.prefix or found[0] != plan.prefix or plan.is_number(digits):
+            return None
+        national = digits[len(plan.prefix) :]
+    if national.startswith("0") or len(national) not in plan.digit_counts:
+        return None
+    return plain_international(f"+{plan.code}{national}")
+
+
+@dataclass(frozen=True, slots=True)
+class _NationalPlan:
+    """How numbers are dialled within a country. `prefix`: digits to leave out, None where it is not as simple."""
+
+    code: str
+    prefix: str | None
+    starts_with_prefix: re.Pattern[str] | None
+    abroad: re.Pattern[str]
+    digit_counts: frozenset[int]
+    is_number: Callable[[str], object]
+
+
+@cache
+def _national_plan(country: str) -> _NationalPlan | None:
+    from phonenumbers import PhoneMetadata  # noqa: PLC0415  # see numbering_plans
+
+    metadata = PhoneMetadata.metadata_for_region(country)
+    if metadata is None or metadata.general_desc is None or metadata.international_prefix is None:
+        return None
+    prefix = metadata.national_prefix_for_parsing or None
+    is_simple = prefix is not None and prefix.isdecimal() and metadata.national_prefix_transform_rule is None
+    return _NationalPlan(
+        code=str(metadata.country_code),
+        prefix=prefix if is_simple else None,
+        starts_with_prefix=re.compile(prefix) if prefix else None,
+        abroad=re.compile(metadata.international_prefix),
+        digit_counts=frozenset(metadata.general_desc.possible_length)
+        - frozenset(metadata.general_desc.possible_length_local_only),
+        is_number=re.compile(metadata.general_desc.national_number_pattern or "").fullmatch,
+    )
 
 
 @cache

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from api.http.rest import contacts, events, fields, lists, members, segments, sql, tags, templates, transitions
+from api.http.rest import contacts, events, fields, imports, lists, members, segments, sql, tags, templates, transitions
 
 PREFIX = "/v1"
-_MODULES = (contacts, events, tags, fields, lists, templates, segments, members, transitions, sql)
+_MODULES = (contacts, events, imports, tags, fields, lists, templates, segments, members, transitions, sql)
 
 TAGS = [module.TAG for module in _MODULES]
 
@@ -16,9 +16,13 @@ for _module in _MODULES:
     router.include_router(_module.router)
 
 PATIENT = frozenset(
-    f"{PREFIX}{path}" for path in (sql.PATH, events.PATH, transitions.PATH, transitions.STREAM_PATH, segments.PLAN_PATH)
+    f"{PREFIX}{path}"
+    for path in (
+        *(sql.PATH, events.PATH, imports.PATH),
+        *(transitions.PATH, transitions.STREAM_PATH, segments.PLAN_PATH),
+    )
 )
 """Paths that answer when there is something to say, or have limits of time of their own."""
 
-STREAMS = frozenset({f"{PREFIX}{events.PATH}"})
+STREAMS = frozenset({f"{PREFIX}{events.PATH}", f"{PREFIX}{imports.PATH}"})
 """Paths that read their bodies part by part."""

@@ -16,6 +16,7 @@ from engine.storage.migrations import (
     v006_described_lists,
     v007_webhooks,
     v008_mail_templates,
+    v009_file_imports,
 )
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -27,6 +28,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     v006_described_lists.STATEMENTS,
     v007_webhooks.STATEMENTS,
     v008_mail_templates.STATEMENTS,
+    v009_file_imports.STATEMENTS,
 )
 """The statements of each migration; the first one makes version 1."""
 

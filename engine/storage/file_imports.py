@@ -1,0 +1,135 @@
+"""Files of contacts that are brought in part by part, as stored: what is to become of each, and how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+import duckdb
+
+from engine.storage.instants import stored_instant
+from engine.storage.store import Store
+
+
+class ImportStatus(StrEnum):
+    """How far an import is."""
+
+    WAITING = "waiting"
+    """Somebody has to say what the columns mean."""
+
+    RUNNING = "running"
+    """It goes on as soon as somebody works on it, also after an interruption."""
+
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What became of the records of some parts.
+
+    `row_count` = new + changed + unchanged + repeated + erased + rejected. `repeated_count`: of contacts that come
+    again among those that are brought in at once; `erased_count`: of people whose data was deleted for good. In a dry
+    run `new_count` is of contacts that nobody knows before, and `changed_count` of known ones.
+    """
+
+    row_count: int = 0
+    new_count: int = 0
+    changed_count: int = 0
+    repeated_count: int = 0
+    erased_count: int = 0
+    rejected_count: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        """Of both."""
+        return Counts(*(getattr(self, name) + getattr(other, name) for name in COUNT_COLUMNS))
+
+
+COUNT_COLUMNS = tuple(Counts.__slots__)
+
+
+@dataclass(frozen=True, slots=True)
+class FileImport:
+    """An import. Instants are UTC; `settings` is JSON text, None until somebody decided.
+
+    The first `bytes_done` bytes of its file are in, and `rejected_bytes` of the file of rejected rows belong to them.
+    `working_seconds`: how long it was worked on.
+    """
+
+    id: str
+    name: str
+    path: str
+    file_bytes: int
+    fingerprint: str
+    settings: str | None
+    is_dry_run: bool
+    state: ImportStatus
+    problem: str | None
+    bytes_done: int
+    counts: Counts
+    rejected_bytes: int
+    working_seconds: float
+    created_at: datetime
+    updated_at: datetime
+
+
+_COLUMNS = (
+    *("id", "name", "path", "file_bytes", "fingerprint", "settings", "is_dry_run", "state", "problem", "bytes_done"),
+    *COUNT_COLUMNS,
+    *("rejected_bytes", "working_seconds", "created_at", "updated_at"),
+)
+_COUNTS_AT = _COLUMNS.index(COUNT_COLUMNS[0])
+
+
+def stored_imports(store: Store, import_id: str | None = None) -> list[FileImport]:
+    """All imports, latest first, or the one of an id if it is there."""
+    query = f"""
+        SELECT {", ".join(_COLUMNS)} FROM file_imports WHERE $1 IS NULL OR id = $1 ORDER BY created_at DESC, id
+    """
+    return [_import(row) for row in store.rows(query, [import_id])]
+
+
+def put_import(cursor: duckdb.DuckDBPyConnection, given: FileImport, at: datetime) -> None:
+    """Write an import down as it is now, instead of what was there of it. `at`: now."""
+    cursor.execute("DELETE FROM file_imports WHERE id = $1", [given.id])
+    row = [
+        *(given.id, given.name, given.path, given.file_bytes, given.fingerprint, given.settings, given.is_dry_run),
+        *(given.state.value, given.problem, given.bytes_done),
+        *(getattr(given.counts, name) for name in COUNT_COLUMNS),
+        *(given.rejected_bytes, given.working_seconds, stored_instant(given.created_at), stored_instant(at)),
+    ]
+    cursor.execute(
+        f"INSERT INTO file_imports ({', '.join(_COLUMNS)}) VALUES ({', '.join(f'${n + 1}' for n in range(len(row)))})",
+        row,
+    )
+
+
+def delete_import(cursor: duckdb.DuckDBPyConnection, import_id: str) -> None:
+    """Forget an import."""
+    cursor.execute("DELETE FROM file_imports WHERE id = $1", [import_id])
+
+
+def known_count(store: Store, emails: Sequence[str]) -> int:
+    """How many of some e-mails, each given once, are of contacts that are there."""
+    query = "SELECT count(*) FROM identities WHERE identity IN (SELECT 'email:' || unnest($1::VARCHAR[]))"
+    ((count,),) = store.rows(query, [list(emails)])
+    return int(count)
+
+
+def _import(row: Sequence[object]) -> FileImport:
+    values = list(row)
+    counts = Counts(*values[_COUNTS_AT : _COUNTS_AT + len(COUNT_COLUMNS)])  # type: ignore[arg-type]
+    rest = values[_COUNTS_AT + len(COUNT_COLUMNS) :]
+    first = dict(zip(_COLUMNS[:_COUNTS_AT], values[:_COUNTS_AT], strict=True))
+    created_at, updated_at = (at.replace(tzinfo=UTC) for at in rest[2:])  # type: ignore[attr-defined]
+    return FileImport(
+        **{**first, "state": ImportStatus(first["state"])},  # type: ignore[arg-type]
+        counts=counts,
+        rejected_bytes=rest[0],  # type: ignore[arg-type]
+        working_seconds=rest[1],  # type: ignore[arg-type]
+        created_at=created_at,
+        updated_at=updated_at,
+    )

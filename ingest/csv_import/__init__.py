@@ -1,0 +1,1 @@
+"""Any CSV file of contacts into a workspace: how it is written, what its columns mean, and its rows, part by part."""
