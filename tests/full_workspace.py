@@ -49,6 +49,8 @@ REST = (
     """INSERT INTO mail_templates VALUES
         ('hello', 'Hello', 'Hello {{ contact.first_name }}', '<p>Hello</p>', NULL, TIMESTAMP '2026-05-01',
         TIMESTAMP '2026-05-01')""",
+    """INSERT INTO file_imports (id, name, path, file_bytes, settings, is_dry_run, state, bytes_done, row_count)
+        VALUES ('i1', 'a.csv', '', 10, '{"columns": []}', false, 'done', 10, 1)""",
     """INSERT INTO webhooks VALUES ('w1', 'Ours', 'https://shop.example/hook', 'whsec_c2VjcmV0', NULL, NULL,
         ['contact.*'], '{}', true, TIMESTAMP '2026-05-01', TIMESTAMP '2026-05-01')""",
     "INSERT INTO webhook_progress VALUES ('w1', 1, 1, 2)",

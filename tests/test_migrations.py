@@ -218,10 +218,27 @@ SEVENTH: Rows = {
     "webhook_deliveries": [{"webhook_id": "w1", "number": 1, "contact_id": 0, "status": "waiting", "payload": "{}"}],
 }
 
-COLUMNS_OF_USERS = dict.fromkeys((2, 3, 4, 5, 6, 7), ("ALTER TABLE contacts ADD COLUMN plan VARCHAR",))
+EIGHTH: Rows = {
+    **SEVENTH,
+    "workspace": [{**SEVENTH["workspace"][0], "schema_version": 8}],
+    "mail_templates": [
+        {"id": "hi", "name": "Hi", "subject": "Hi", "html": None, "text": "Hi", "created_at": AT, "updated_at": AT}
+    ],
+}
+
+COLUMNS_OF_USERS = dict.fromkeys((2, 3, 4, 5, 6, 7, 8), ("ALTER TABLE contacts ADD COLUMN plan VARCHAR",))
 """The columns of the fields that users defined in those rows."""
 
-ROWS_OF_VERSION: dict[int, Rows] = {1: FIRST, 2: SECOND, 3: THIRD, 4: FOURTH, 5: FIFTH, 6: SIXTH, 7: SEVENTH}
+ROWS_OF_VERSION: dict[int, Rows] = {
+    1: FIRST,
+    2: SECOND,
+    3: THIRD,
+    4: FOURTH,
+    5: FIFTH,
+    6: SIXTH,
+    7: SEVENTH,
+    8: EIGHTH,
+}
 """Rows in all tables of each version; whoever adds a migration adds the rows of the version before it."""
 
 

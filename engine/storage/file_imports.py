@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
 import duckdb
 
 from engine.storage.instants import stored_instant
+from engine.storage.merging_contacts import MergedContacts
 from engine.storage.store import Store
 
 
@@ -105,6 +106,24 @@ def put_import(cursor: duckdb.DuckDBPyConnection, given: FileImport, at: datetim
         f"INSERT INTO file_imports ({', '.join(_COLUMNS)}) VALUES ({', '.join(f'${n + 1}' for n in range(len(row)))})",
         row,
     )
+
+
+class NoteOfImport:
+    """What a merge of its contacts calls: notes, in the same transaction, how far an import is then.
+
+    `before` counts all but what the merge finds out; `item` is what was written.
+    """
+
+    def __init__(self, before: FileImport, clock: Callable[[], datetime]) -> None:
+        self.item, self._before, self._clock = before, before, clock
+
+    def __call__(self, cursor: duckdb.DuckDBPyConnection, merged: MergedContacts) -> None:
+        """Write it down."""
+        counts = Counts(
+            new_count=merged.new_count, changed_count=merged.changed_count, erased_count=merged.erased_count
+        )
+        self.item = replace(self._before, counts=self._before.counts + counts)
+        put_import(cursor, self.item, self._clock())
 
 
 def delete_import(cursor: duckdb.DuckDBPyConnection, import_id: str) -> None:

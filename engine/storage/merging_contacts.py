@@ -12,7 +12,6 @@ from datetime import datetime
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from engine.definition.fields import CONTACT_FIELDS, JSON_FIELDS
 from engine.definition.vocabulary import E164_PATTERN
@@ -79,7 +78,8 @@ def merge_contacts(
         emails: list[str] = contacts.column("email").to_pylist()  # type: ignore[assignment]  # none is null
         erased = suppressed_among(store, emails)
         if erased:  # somebody may have been erased while the file was read
-            contacts = contacts.filter(pc.invert(pc.is_in(contacts.column("email"), pa.array(erased))))
+            gone = frozenset(erased)
+            contacts = contacts.filter(pa.array([email not in gone for email in emails]))
         cursor.register(_CONTACTS, contacts)
         number_contacts(cursor, _CONTACTS)
         last_sequence = begin_touching(cursor)

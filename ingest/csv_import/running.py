@@ -9,15 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import duckdb
 import polars as pl
 import pyarrow as pa
 
 from engine.errors import DatasetError
 from engine.storage import Store
 from engine.storage.custom_fields import fields_in_use, stored_fields
-from engine.storage.file_imports import Counts, FileImport, ImportStatus, known_count, put_import
-from engine.storage.merging_contacts import ARRIVED_ID, IncomingContacts, MergedContacts, merge_contacts
+from engine.storage.file_imports import Counts, FileImport, ImportStatus, NoteOfImport, known_count, put_import
+from engine.storage.merging_contacts import ARRIVED_ID, IncomingContacts, merge_contacts
 from engine.storage.whole_file import replaced_file
 from ingest.csv_import.dialect import Dialect, read_dialect
 from ingest.csv_import.encoding import UTF_8, copy_as_utf8, is_ascii_inside
@@ -159,17 +158,9 @@ class ImportRun:
             counts = Counts(new_count=len(emails) - known, changed_count=known)
             self._note(replace(after, counts=after.counts + counts))
             return
-        done: list[FileImport] = []
-
-        def note(cursor: duckdb.DuckDBPyConnection, merged: MergedContacts) -> None:
-            counts = Counts(
-                new_count=merged.new_count, changed_count=merged.changed_count, erased_count=merged.erased_count
-            )
-            done.append(replace(after, counts=after.counts + counts))
-            put_import(cursor, done[0], self._clock())
-
+        note = NoteOfImport(after, self._clock)
         merge_contacts(self._store, incoming, custom_fields=self._custom_fields, clock=self._clock, also=note)
-        (self.item,) = done
+        self.item = note.item
 
     def _subscriptions(self, frames: Sequence[pl.DataFrame]) -> pa.Table | None:
         """Every contact on every list, with the status that its row says, if it says one."""

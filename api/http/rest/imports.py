@@ -199,7 +199,7 @@ def read_proposal(import_id: ImportId, caller: Reader) -> ImportProposal:
 
 
 @router.post(f"{PATH}/{{import_id}}/preview")
-def preview_import(import_id: ImportId, body: StartImport, caller: Writer) -> Previewed:
+def preview_import(import_id: ImportId, body: StartImport, caller: Reader) -> Previewed:
     """The first rows as settings would have them; nothing is stored."""
     preview = caller.workspace().imports.preview_of(import_id, body.settings)
     return Previewed.model_validate(preview_document(preview))
