@@ -17,6 +17,7 @@ from api.cli.options import AsJson, MemoryLimit, Quiet, WorkspaceFolder, memory_
 from api.cli.progress import progress_bar
 from api.documents.file_import import import_document, preview_document, proposal_document
 from engine.errors import CallerError, InvalidValueError, OutputError, did_you_mean
+from engine.storage.custom_fields import CustomFieldType
 from engine.storage.file_imports import FileImport
 from ingest.csv_import.preview import Preview
 from ingest.csv_import.proposal import ProposedColumn
@@ -179,8 +180,8 @@ def _with_options(
     keep_all: bool,
 ) -> ImportSettings:
     """What was proposed, but for what the caller says."""
-    found = list(settings.columns)
-    headers = [column.header for column in found]
+    found: list[dict[str, object]] = [column.model_dump() for column in settings.columns]
+    headers = [column.header for column in settings.columns]
 
     def place_of(name: str, option: str) -> int:
         if name not in headers:
@@ -189,43 +190,34 @@ def _with_options(
 
     given = {place_of(name, "--map"): target for name, target in mapping}
     taken = {target.partition(":")[0] for target in given.values()}
-    for place, column in enumerate(found):
-        if column.target in taken and place not in given:
-            found[place] = ColumnSettings(header=column.header)
+    for place, header in enumerate(headers):
+        if found[place]["target"] in taken and place not in given:
+            found[place] = {"header": header}
     for place, target in given.items():
         key, _, kind = target.partition(":")
-        changes: dict[str, object] = {"target": None if key == "-" else key, "type": kind or None}
-        found[place] = ColumnSettings.model_validate(_of_column(columns[place], found[place]) | changes)
+        found[place] |= _written(columns[place]) | {"target": None if key == "-" else key, "type": kind or None}
     if keep_all:
-        keys = {column.target for column in found if column.target}
-        for place, column in enumerate(found):
-            if column.target is None and place not in given:
-                shown = columns[place]
-                key = shown.suggested_key or key_of_header(column.header, keys)
+        keys = {str(column["target"]) for column in found}
+        for place, shown in enumerate(columns):
+            if found[place].get("target") is None and place not in given:
+                key = key_of_header(headers[place], keys)
                 keys.add(key)
-                found[place] = ColumnSettings.model_validate(
-                    _of_column(shown, column) | {"target": key, "type": shown.suggested_type}
-                )
-    by_place: dict[int, list[str]] = {}
+                kind_of_values = shown.suggested_type or CustomFieldType.TEXT
+                found[place] |= _written(shown) | {"target": key, "type": kind_of_values}
     for name, form in formats:
-        by_place.setdefault(place_of(name, "--date-format"), []).append(form)
-    for place, names in by_place.items():
-        found[place] = found[place].model_copy(update={"formats": tuple(names)})
+        place = place_of(name, "--date-format")
+        told = [form for other, form in formats if place_of(other, "--date-format") == place]
+        found[place] |= {"formats": told}
     for mark, marked in ((",", commas), (".", points)):
         for name in marked:
-            place = place_of(name, "--decimal-comma" if mark == "," else "--decimal-point")
-            found[place] = found[place].model_copy(update={"decimal": mark})
-    return ImportSettings.read(settings.model_dump() | {"columns": [column.model_dump() for column in found]})
+            found[place_of(name, "--decimal-comma" if mark == "," else "--decimal-point")] |= {"decimal": mark}
+    return ImportSettings.read(settings.model_dump() | {"columns": found})
 
 
-def _of_column(shown: ProposedColumn, column: ColumnSettings) -> dict[str, object]:
+def _written(shown: ProposedColumn) -> dict[str, object]:
     """How the values of a column are written, whatever it means."""
     written = shown.written
-    return column.model_dump() | {
-        "formats": written.formats,
-        "decimal": written.decimal,
-        "separator": written.separator,
-    }
+    return {"formats": written.formats, "decimal": written.decimal, "separator": written.separator}
 
 
 def _without_status(settings: ImportSettings) -> ImportSettings:

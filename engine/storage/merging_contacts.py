@@ -74,14 +74,11 @@ def merge_contacts(
     """
     with store.transaction() as cursor:
         at = clock()
-        contacts = incoming.contacts
-        emails: list[str] = contacts.column("email").to_pylist()  # type: ignore[assignment]  # none is null
-        erased = suppressed_among(store, emails)
-        if erased:  # somebody may have been erased while the file was read
-            gone = frozenset(erased)
-            contacts = contacts.filter(pa.array([email not in gone for email in emails]))
-        cursor.register(_CONTACTS, contacts)
-        number_contacts(cursor, _CONTACTS)
+        emails: list[str] = incoming.contacts.column("email").to_pylist()  # type: ignore[assignment]  # none is null
+        erased = suppressed_among(store, emails)  # perhaps while the file was read
+        cursor.register(_CONTACTS, incoming.contacts)
+        cursor.execute("CREATE TEMP TABLE erased AS SELECT unnest($1::VARCHAR[]) AS email", [erased])
+        number_contacts(cursor, f"(FROM {_CONTACTS} ANTI JOIN erased USING (email))")
         last_sequence = begin_touching(cursor)
         merge = _Merge(cursor, incoming.columns, custom_fields, at)
         new_count = merge.insert_new()
@@ -98,7 +95,7 @@ def merge_contacts(
             begin_generation(cursor)
         end_touching(cursor, last_sequence, at)
         merged = MergedContacts(new_count, changed_count, len(erased))
-        for table in ("numbers", "known_contacts", "arriving_contacts"):
+        for table in ("erased", "numbers", "known_contacts", "arriving_contacts"):
             cursor.execute(f"DROP TABLE {table}")
         also(cursor, merged)
         cursor.unregister(_CONTACTS)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -95,7 +96,9 @@ class Imports:
 
     def propose_for(self, import_id: str) -> Proposal:
         """The same for the file of an import."""
-        return self.propose(self._source(self.get(import_id)))
+        item = self.get(import_id)
+        with _named(item):
+            return self.propose(self._source(item))
 
     def preview(self, path: Path, settings: ImportSettings) -> Preview:
         """The first rows of a file as they would be."""
@@ -104,7 +107,9 @@ class Imports:
 
     def preview_of(self, import_id: str, settings: ImportSettings) -> Preview:
         """The same for the file of an import."""
-        return self.preview(self._source(self.get(import_id)), settings)
+        item = self.get(import_id)
+        with _named(item):
+            return self.preview(self._source(item), settings)
 
     def check(self, settings: ImportSettings) -> None:
         """Raises: InvalidValueError for settings that this workspace cannot follow."""
@@ -117,11 +122,10 @@ class Imports:
 
     def _keep(self, folder: Path, name: str) -> FileImport:
         path = folder / SOURCE_FILE
-        try:
+        item = self._new(folder.name, name, path, keeps_path=False)
+        with _named(item):
             read_dialect(path)  # what is no file of rows is not kept
-        except DatasetError as error:
-            raise DatasetError(name, error.problem) from None  # the caller's name of it
-        return self._put(self._new(folder.name, name, path, keeps_path=False))
+        return self._put(item)
 
     def sweep(self) -> None:
         """Remove files of uploads that were broken off when a process ended: none is under way now."""
@@ -152,7 +156,8 @@ class Imports:
         if item.state is not ImportStatus.WAITING and not (item.is_dry_run and item.state in _ENDED):
             raise InvalidWriteError("state", f"is {item.state}; an import is started once")
         fresh = replace(item, bytes_done=0, counts=Counts(), rejected_bytes=0, working_seconds=0.0, problem=None)
-        return self._started(fresh, settings, self._source(item), is_dry_run=is_dry_run)
+        with _named(item):
+            return self._started(fresh, settings, self._source(item), is_dry_run=is_dry_run)
 
     def run(
         self,
@@ -175,10 +180,11 @@ class Imports:
             work = ImportRun(self._store, self._folder / import_id, item, self._clock, portion_rows=portion_rows)
             stops = lambda: import_id in self._cancelled or should_stop()  # noqa: E731
             try:
-                item = run_interruptibly(self._store, lambda: work.run(on_progress, stops))
+                with _named(item):
+                    item = run_interruptibly(self._store, lambda: work.run(on_progress, stops))
             except DatasetError as error:
                 self._put(replace(work.item, state=ImportStatus.FAILED, problem=error.problem))
-                raise DatasetError(item.path or item.name, error.problem) from None
+                raise
             if import_id in self._cancelled:
                 self._cancelled.discard(import_id)
                 item = self._put(replace(work.item, state=ImportStatus.CANCELLED))
@@ -288,3 +294,12 @@ class Imports:
         with self._store.transaction(changes_rows=False) as cursor:
             put_import(cursor, item, self._clock())
         return item
+
+
+@contextmanager
+def _named(item: FileImport) -> Iterator[None]:
+    """Let errors of the file of an upload call it as the caller did: where it is kept is nobody's business."""
+    try:
+        yield
+    except DatasetError as error:
+        raise DatasetError(item.path or item.name, error.problem) from None
