@@ -179,3 +179,31 @@ def test_a_format_is_known_by_the_ending_of_a_file() -> None:
         format_of(Path("x.txt"))
     with pytest.raises(OutputError, match=r"it can end in .csv or .json"):
         format_of(Path("x.arrow"), ("json", "csv"))
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        ('=HYPERLINK("http://x.example")', '"\'=HYPERLINK(""http://x.example"")"'),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("+cmd|' /C calc'!A0", "'+cmd|' /C calc'!A0"),
+        ("-2+3+cmd", "'-2+3+cmd"),
+        ("\tx", "'\tx"),
+        ("-5", "-5"),
+        ("+49 171 2345678", "+49 171 2345678"),
+        ("-1.5e-3", "-1.5e-3"),
+        ("a=b", "a=b"),
+        ("'quoted'", "'quoted'"),
+    ],
+)
+def test_no_cell_of_csv_is_a_formula(text: str, cell: str) -> None:
+    """A name that begins with = must not run in a spreadsheet; the other formats keep it as it is."""
+    batch = pa.record_batch({"name": [text]})
+    found = {}
+    for name in ("csv", "jsonl"):
+        file = io.BytesIO()
+        writer_of(name)(batch.schema, [batch], file)
+        found[name] = file.getvalue().decode()
+    assert found["csv"] == f"name\n{cell}\n"
+    assert json.loads(found["jsonl"]) == {"name": text}

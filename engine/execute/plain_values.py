@@ -6,7 +6,7 @@
 | boolean | true, false | true, false |
 | integer, decimal | number, with every digit | the same |
 | float | number; null for NaN and infinities | number, nan, inf, -inf |
-| text | text | text |
+| text | text | text, with an apostrophe before what a spreadsheet would take for a formula |
 | bytes | text, base64 | the same |
 | instant, with or without zone | text, RFC 3339 in UTC: 2026-01-02T03:04:05.000006Z; infinity | the same |
 | date, time | text, ISO 8601: 2026-01-02, 03:04:05 | the same |
@@ -28,6 +28,7 @@ import orjson
 import pyarrow as pa
 
 from engine.errors import OutputError
+from engine.execute.spreadsheets import as_text_cell
 
 Read = Callable[[Any], list[Any]]
 """The values of a column, ready for orjson."""
@@ -55,9 +56,17 @@ def json_reader(field: pa.Field[Any]) -> Read:
 def csv_reader(field: pa.Field[Any]) -> Read:
     """How to read columns of that type for CSV. Raises: OutputError if it has no place in CSV."""
     read = json_reader(field)
+    if _is_text(field.type):
+        return lambda column: [None if value is None else as_text_cell(value) for value in read(column)]
     if _is_as_in_json(field.type):
         return read
     return lambda column: [None if value is None else _csv_text(value) for value in read(column)]
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        return _is_text(kind.value_type)
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
 
 
 def _is_as_in_json(kind: pa.DataType) -> bool:
