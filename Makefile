@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.populace-installed
 
-.PHONY: help setup demo test lint bench bench-postgres bench-growth bench-workspace bench-language bench-ingest bench-live bench-http lock clean
+.PHONY: help setup demo test lint bench bench-postgres bench-growth bench-workspace bench-language bench-ingest bench-live bench-http bench-csv lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -56,6 +56,9 @@ bench-live: setup  ## the live benchmark: how soon memberships follow writes and
 
 bench-http: setup  ## the HTTP benchmark: lookups, upserts, imports and streams, alone and all at once
 	@$(BIN)/python -m benchmarks.http
+
+bench-csv: setup  ## the CSV benchmark: two million ugly rows, undisturbed and killed on the way
+	@$(BIN)/python -m benchmarks.csv_import
 
 lock: setup  ## write requirements.lock anew from pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

@@ -286,7 +286,7 @@ def test_what_stands_in_the_way_is_said(shop: Workspace, tmp_path: Path) -> None
     with pytest.raises(InvalidValueError, match=r"columns\[0\]\.taget"):
         ImportSettings.read({"columns": [{"header": "a", "taget": "email"}]})
     item = shop.imports.begin(path, settings_of(["email", "x"], x=None))
-    with pytest.raises(InvalidWriteError, match="other settings"):
+    with pytest.raises(InvalidWriteError, match="asked for otherwise"):
         shop.imports.begin(path, settings_of(["email", "x"], x="first_name"))
     path.write_text("email,x\nbob@x.example,1\n")
     with pytest.raises(DatasetError, match="not the file that the import began with"):

@@ -104,7 +104,18 @@ def import_csv(
 
     Example: populace import-csv shop customers.csv --map "Kundengruppe=group:text" --list news --yes
     """
+    request = _words(
+        *(mapping, keep_all, constant, date_format, decimal_comma, decimal_point, null_word, empty, lists, tags),
+        *(timezone, phone_country, encoding, delimiter, header, dry_run),
+        None if settings_file is None else _read_settings(settings_file).model_dump(mode="json"),
+    )
     with Workspace.open(workspace, memory_bytes=memory_bytes(memory_limit)) as opened:
+        # The same command goes on before anything is proposed: fields that it made would be taken for known ones.
+        begun = opened.imports.unfinished(file, request) if yes or dry_run else None
+        if begun is not None:
+            item = run_import(opened, begun, quiet=quiet or as_json)
+            _end(opened, item, workspace, rejected, as_json=as_json)
+            return
         if settings_file is not None:
             settings, columns = _read_settings(settings_file), None
         else:
@@ -139,11 +150,20 @@ def import_csv(
         if not (yes or dry_run):
             _show(file, settings, columns, preview, as_json=as_json)
             return
-        item = opened.imports.begin(file, settings, is_dry_run=dry_run)
+        item = opened.imports.begin(file, settings, is_dry_run=dry_run, request=request)
         item = run_import(opened, item, quiet=quiet or as_json)
-        if rejected is not None:
-            _copy_rejected(opened, item, rejected)
-        finish_undisturbed()
+        _end(opened, item, workspace, rejected, as_json=as_json)
+
+
+def _words(*options: object) -> str:
+    """What was asked for, as text that is the same for the same command."""
+    return orjson.dumps(options).decode()
+
+
+def _end(opened: Workspace, item: FileImport, workspace: Path, rejected: Path | None, *, as_json: bool) -> None:
+    if rejected is not None:
+        _copy_rejected(opened, item, rejected)
+    finish_undisturbed()
     report_import(item, workspace, rejected, as_json=as_json)
 
 

@@ -56,6 +56,8 @@ COUNT_COLUMNS = tuple(Counts.__slots__)
 class FileImport:
     """An import. Instants are UTC; `settings` is JSON text, None until somebody decided.
 
+    `request`: what was asked for, in whatever words: the same words for the same file go on with it.
+
     The first `bytes_done` bytes of its file are in, and `rejected_bytes` of the file of rejected rows belong to them.
     `working_seconds`: how long it was worked on.
     """
@@ -65,6 +67,7 @@ class FileImport:
     path: str
     file_bytes: int
     fingerprint: str
+    request: str | None
     settings: str | None
     is_dry_run: bool
     state: ImportStatus
@@ -78,7 +81,19 @@ class FileImport:
 
 
 _COLUMNS = (
-    *("id", "name", "path", "file_bytes", "fingerprint", "settings", "is_dry_run", "state", "problem", "bytes_done"),
+    *(
+        "id",
+        "name",
+        "path",
+        "file_bytes",
+        "fingerprint",
+        "request",
+        "settings",
+        "is_dry_run",
+        "state",
+        "problem",
+        "bytes_done",
+    ),
     *COUNT_COLUMNS,
     *("rejected_bytes", "working_seconds", "created_at", "updated_at"),
 )
@@ -97,7 +112,16 @@ def put_import(cursor: duckdb.DuckDBPyConnection, given: FileImport, at: datetim
     """Write an import down as it is now, instead of what was there of it. `at`: now."""
     cursor.execute("DELETE FROM file_imports WHERE id = $1", [given.id])
     row = [
-        *(given.id, given.name, given.path, given.file_bytes, given.fingerprint, given.settings, given.is_dry_run),
+        *(
+            given.id,
+            given.name,
+            given.path,
+            given.file_bytes,
+            given.fingerprint,
+            given.request,
+            given.settings,
+            given.is_dry_run,
+        ),
         *(given.state.value, given.problem, given.bytes_done),
         *(getattr(given.counts, name) for name in COUNT_COLUMNS),
         *(given.rejected_bytes, given.working_seconds, stored_instant(given.created_at), stored_instant(at)),

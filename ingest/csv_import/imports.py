@@ -134,20 +134,33 @@ class Imports:
             if folder.name not in known:
                 remove_files(folder)
 
-    def begin(self, path: Path, settings: ImportSettings, *, is_dry_run: bool = False) -> FileImport:
-        """An import of a file that stays where it is, or the one of the same file and settings that did not end yet.
+    def unfinished(self, path: Path, request: str) -> FileImport | None:
+        """The import of the same file that was asked for in the same words, and did not end yet.
 
-        Raises: InvalidWriteError if one of this file with other settings did not end.
+        Raises: InvalidWriteError if one of this file that was asked for otherwise did not end; DatasetError.
+        """
+        mark = self._new("", path.name, path, keeps_path=True).fingerprint
+        for known in stored_imports(self._store):
+            if known.state is ImportStatus.RUNNING and known.fingerprint == mark and known.path:
+                if known.request == request:
+                    return self._put(replace(known, path=str(path.resolve())))
+                problem = f"of {path} did not end ({known.id}), and was asked for otherwise; resume or cancel it first"
+                raise InvalidWriteError("import", problem)
+        return None
+
+    def begin(
+        self, path: Path, settings: ImportSettings, *, is_dry_run: bool = False, request: str | None = None
+    ) -> FileImport:
+        """An import of a file that stays where it is, or the one that did not end yet: see `unfinished`.
+
+        `request` are the settings, if not given. Raises: InvalidWriteError, InvalidValueError, DatasetError.
         """
         path = path.resolve()
-        item = self._new(uuid.uuid4().hex, path.name, path, keeps_path=True)
-        text = settings.model_dump_json()
-        for known in stored_imports(self._store):
-            if known.state is ImportStatus.RUNNING and known.fingerprint == item.fingerprint and known.path:
-                if known.settings == text and known.is_dry_run == is_dry_run:
-                    return replace(known, path=str(path))
-                problem = f"of {path} did not end ({known.id}), and has other settings; resume or cancel it first"
-                raise InvalidWriteError("import", problem)
+        words = settings.model_dump_json() + " dry run" * is_dry_run if request is None else request
+        known = self.unfinished(path, words)
+        if known is not None:
+            return known
+        item = replace(self._new(uuid.uuid4().hex, path.name, path, keeps_path=True), request=words)
         return self._started(item, settings, path, is_dry_run=is_dry_run)
 
     def start(self, import_id: str, settings: ImportSettings, *, is_dry_run: bool = False) -> FileImport:
@@ -275,6 +288,7 @@ class Imports:
             path=str(path) if keeps_path else "",
             file_bytes=size,
             fingerprint=mark,
+            request=None,
             settings=None,
             is_dry_run=False,
             state=ImportStatus.WAITING,
