@@ -7,7 +7,7 @@ import time
 import structlog
 
 from api.worker import OpenWorkspaces, Worker
-from engine.errors import DatasetError, PopulaceError
+from engine.errors import CallerError
 from engine.storage.file_imports import ImportStatus
 from ingest.csv_import.running import SHARED_PORTION_ROWS
 from ingest.workspace import Workspace
@@ -15,7 +15,7 @@ from ingest.workspace import Workspace
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 0.2
-AGAIN_SECONDS = 5.0
+AGAIN_SECONDS = 30.0
 
 
 class Importer(Worker):
@@ -30,29 +30,36 @@ class Importer(Worker):
     def _run(self) -> None:
         while not self._is_stopping.wait(LOOK_SECONDS):
             for workspace_id, workspace in self._open_workspaces().items():
-                if self._paused_until.get(workspace_id, 0.0) > time.monotonic():
-                    continue
                 try:
-                    self._work_on(workspace_id, workspace)
-                except DatasetError as error:  # it has failed, and says so
-                    log.warning("import_failed", workspace=workspace_id, error=str(error))
-                except Exception as error:  # imports of others must not end with this one
-                    known = isinstance(error, PopulaceError)
-                    log.error("import_stopped", workspace=workspace_id, error=str(error), exc_info=not known)
-                    self._paused_until[workspace_id] = time.monotonic() + AGAIN_SECONDS
+                    self._look_at(workspace_id, workspace)
+                except Exception as error:  # imports of others must not end with those of this one
+                    log.error("imports_not_read", workspace=workspace_id, exc_info=error)
 
-    def _work_on(self, workspace_id: str, workspace: Workspace) -> None:
-        """Bring the oldest import that runs to its end, if there is one."""
+    def _look_at(self, workspace_id: str, workspace: Workspace) -> None:
+        """Bring the oldest import that runs and can go on to its end, if there is one."""
         if workspace_id not in self._swept:
-            workspace.imports.sweep()
             self._swept.add(workspace_id)
+            workspace.imports.sweep()
         if not workspace.imports.may_run:
             return
-        running = [item for item in workspace.imports.all() if item.state is ImportStatus.RUNNING]
-        if not running:
-            workspace.imports.may_run = False
-            return
-        item = workspace.imports.run(
-            running[-1].id, should_stop=self._is_stopping.is_set, portion_rows=SHARED_PORTION_ROWS
-        )
-        log.info("import", workspace=workspace_id, id=item.id, state=item.state, rows=item.counts.row_count)
+        workspace.imports.may_run = False  # before looking: whoever starts one meanwhile says so again
+        running = [item for item in reversed(workspace.imports.all()) if item.state is ImportStatus.RUNNING]
+        workspace.imports.may_run = workspace.imports.may_run or bool(running)
+        now = time.monotonic()
+        for item in running:
+            if self._paused_until.get(item.id, 0.0) <= now:
+                self._work_on(workspace_id, workspace, item.id)
+                return
+
+    def _work_on(self, workspace_id: str, workspace: Workspace, import_id: str) -> None:
+        try:
+            item = workspace.imports.run(
+                import_id, should_stop=self._is_stopping.is_set, portion_rows=SHARED_PORTION_ROWS
+            )
+            log.info("import", workspace=workspace_id, id=item.id, state=item.state, rows=item.counts.row_count)
+        except CallerError as error:  # it has failed, and says so, or it goes on when there is room or its file is back
+            log.warning("import_stopped", workspace=workspace_id, id=import_id, error=str(error))
+            self._paused_until[import_id] = time.monotonic() + AGAIN_SECONDS
+        except Exception as error:  # it has failed; those behind it go on
+            log.error("import_failed", workspace=workspace_id, id=import_id, exc_info=error)
+            self._paused_until[import_id] = time.monotonic() + AGAIN_SECONDS

@@ -146,8 +146,7 @@ def _contents(workspace: Path) -> dict[str, object]:
             found[name] = shop._store.rows(f"SELECT count(*), sum(row_hash) FROM ({rows})")
         (item,) = shop.imports.all()
         found["counts"], found["state"] = item.counts, item.state.value
-        source = shop.imports.rejected(item.id)
-        found["rejected"] = None if source is None else hashlib.sha256(source.read_bytes()).hexdigest()
+        found["rejected"] = hashlib.sha256(b"".join(shop.imports.rejected(item.id))).hexdigest()
         found["is clean"] = shop.check().is_clean
     return found
 

@@ -18,8 +18,11 @@ import populace
 from engine.errors import DatasetError, InvalidValueError, InvalidWriteError, UnknownImportError
 from engine.storage.file_imports import FileImport, ImportStatus
 from ingest.csv_import import reader
+from ingest.csv_import.proposal import Proposal
+from ingest.csv_import.running import ImportRun
 from ingest.csv_import.settings import ColumnSettings, ImportSettings
 from ingest.workspace import Workspace
+from ingest.writer import utc_now
 
 ADA = ("a; b", "yes", "41,5", "10.12.1815", "ja")
 SKIPPED = {"created_at", "updated_at"}
@@ -54,6 +57,15 @@ def settings_of(headers: Sequence[str], **targets: Any) -> ImportSettings:
 def brought_in(shop: Workspace, path: Path, wanted: ImportSettings, **options: Any) -> FileImport:
     item = shop.imports.begin(path, wanted, is_dry_run=options.pop("is_dry_run", False))
     return shop.imports.run(item.id, **options)
+
+
+def kept_upload(shop: Workspace, path: Path) -> tuple[FileImport, Proposal]:
+    upload = shop.imports.begin_upload()
+    try:
+        upload.write(path.read_bytes())
+        return upload.keep(path.name)
+    finally:
+        upload.close()
 
 
 def state_of(shop: Workspace) -> dict[str, dict[str, Any]]:
@@ -201,16 +213,14 @@ def test_bad_rows_are_set_aside_and_can_be_mended(shop: Workspace, tmp_path: Pat
     path.write_text(path.read_text() + "eve@x.example\r\n")
     item = brought_in(shop, path, settings_of(rows[0]))
     assert (item.counts.new_count, item.counts.rejected_count, item.counts.row_count) == (1, 4, 5)
-    source = shop.imports.rejected(item.id)
-    assert source is not None
-    with source.open(newline="", encoding="utf-8") as file:
-        found = list(csv.DictReader(file))
+    source = b"".join(shop.imports.rejected(item.id)).decode()
+    found = list(csv.DictReader(io.StringIO(source, newline="")))
     assert [row["import_row"] for row in found] == ["2", "3", "4", "5"]
     assert found[1]["import_problem"] == "email: is missing; every row needs an e-mail"
     assert "orders_count: 'many' is not a number" in found[2]["import_problem"]
     assert found[3]["import_problem"] == "has 1 fields, not 3"
     assert found[2]["first_name"] == "'@Dan"  # a spreadsheet takes it for text, and so do we when it comes back
-    mended = source.read_text(encoding="utf-8").replace("many", "7")
+    mended = source.replace("many", "7")
     (tmp_path / "mended.csv").write_text(mended, encoding="utf-8", newline="")
     proposal = shop.imports.propose(tmp_path / "mended.csv")
     assert [column.target for column in proposal.settings.columns] == [
@@ -229,7 +239,9 @@ def test_a_dry_run_reads_everything_and_stores_nothing(shop: Workspace, tmp_path
     shop.upsert({"email": "ada@x.example"})
     path = written(tmp_path, [["email", "first_name"], ["ada@x.example", "A"], ["bob@x.example", "B"], ["x", "C"]])
     wanted = settings_of(["email", "first_name"])
-    item = brought_in(shop, path, wanted, is_dry_run=True)
+    uploaded, _ = kept_upload(shop, path)
+    shop.imports.start(uploaded.id, wanted, is_dry_run=True)
+    item = shop.imports.run(uploaded.id)
     assert (item.counts.new_count, item.counts.changed_count, item.counts.rejected_count) == (1, 1, 1)
     assert set(state_of(shop)) == {"ada@x.example"}
     assert "first_name" not in state_of(shop)["ada@x.example"]
@@ -256,9 +268,8 @@ def test_an_import_goes_on_where_it_was_stopped(
         assert shop.imports.begin(path, wanted).id == item.id  # the same command finds it again
     assert item.counts.row_count == 400
     assert item.counts.rejected_count == len([row for row in rows if row[0] == "bad"])
-    source = shop.imports.rejected(item.id)
-    assert source is not None
-    rejected = csv.DictReader(io.StringIO(source.read_text(encoding="utf-8"), newline=""))
+    source = b"".join(shop.imports.rejected(item.id)).decode()
+    rejected = csv.DictReader(io.StringIO(source, newline=""))
     assert [row["first_name"] for row in rejected] == [row[1] for row in rows if row[0] == "bad"]
     assert {email: state["first_name"] for email, state in state_of(shop).items()} == {
         row[0]: row[1] for row in rows if row[0] != "bad"
@@ -291,13 +302,96 @@ def test_what_stands_in_the_way_is_said(shop: Workspace, tmp_path: Path) -> None
     path.write_text("email,x\nbob@x.example,1\n")
     with pytest.raises(DatasetError, match="not the file that the import began with"):
         shop.imports.run(item.id)
-    assert shop.imports.get(item.id).state is ImportStatus.FAILED
+    assert shop.imports.get(item.id).state is ImportStatus.RUNNING  # it may be brought back
+    with pytest.raises(InvalidWriteError, match="cancel it first"):
+        shop.imports.delete(item.id)
+    assert shop.imports.cancel(item.id).state is ImportStatus.CANCELLED
     with pytest.raises(InvalidWriteError, match="nothing to cancel"):
         shop.imports.cancel(item.id)
     shop.imports.delete(item.id)
     with pytest.raises(UnknownImportError):
         shop.imports.get(item.id)
     assert not (shop.path / "imports" / item.id).exists()
+
+
+def test_fields_that_a_file_does_not_have_keep_their_values(shop: Workspace, tmp_path: Path) -> None:
+    """Also those that are retired, or that somebody defines while the import is under way."""
+    shop.fields.define("color", "text")
+    shop.upsert({"email": "ada@x.example", "color": "red"})
+    shop.fields.retire("color")
+    path = written(tmp_path, [["email", "first_name"], ["ada@x.example", "Ada"], ["bob@x.example", "Bob"]])
+    item = shop.imports.begin(path, settings_of(["email", "first_name"]))
+    work = ImportRun(shop._store, shop.path / "imports" / item.id, item, utc_now, portion_rows=10)
+    shop.fields.define("plan", "text")
+    shop.upsert({"email": "ada@x.example", "plan": "gold"})
+    work.run(None, lambda: False)
+    shop.fields.define("color", "text")
+    ada = state_of(shop)["ada@x.example"]
+    assert (ada["first_name"], ada["color"], ada["plan"]) == ("Ada", "red", "gold")
+
+
+def test_rows_of_several_emails_of_one_contact_count_one_after_the_other(shop: Workspace, tmp_path: Path) -> None:
+    for email in ("a@x.example", "b@x.example"):
+        shop.upsert({"email": email, "identities": [{"kind": "external_id", "value": email}]})
+    shop.merge(["a@x.example", "b@x.example"])
+    headers = ["email", "first_name", "last_name", "list_status", "tags"]
+    rows = [["a@x.example", "Ada", "Lovelace", "unsubscribed", "t1"], ["b@x.example", "Bea", "", "active", "t2"]]
+    item = brought_in(shop, written(tmp_path, [headers, *rows]), settings_of(headers, lists=("news",)))
+    (state,) = state_of(shop).values()
+    assert (state["first_name"], state["last_name"], state["tags"]) == ("Bea", "Lovelace", ["t1", "t2"])
+    assert state["lists"] == {"news": "unsubscribed"}
+    assert (item.counts.changed_count, item.counts.new_count) == (1, 0)
+    assert shop.check().is_clean
+
+
+def test_uploads_are_kept_whole_or_not_at_all(shop: Workspace, tmp_path: Path) -> None:
+    path = written(tmp_path, [["email"], ["ada@x.example"]])
+    folder = shop.path / "imports"
+    (folder / "broken-off").mkdir(parents=True)
+    (folder / "broken-off" / ".source.csv.partial").touch()
+    (folder / ".DS_Store").touch()
+    under_way = shop.imports.begin_upload()
+    item, proposal = kept_upload(shop, path)
+    shop.imports.sweep()
+    assert sorted(found.name for found in folder.iterdir()) == sorted([".DS_Store", item.id, under_way._folder.name])
+    under_way.close()
+    assert not under_way._folder.exists()
+    # Cancelled before it was started, it is over at once; it cannot be started then.
+    assert shop.imports.cancel(item.id).state is ImportStatus.CANCELLED
+    with pytest.raises(InvalidWriteError, match="is cancelled"):
+        shop.imports.start(item.id, proposal.settings)
+    # What was brought in is not kept as a file any more.
+    item, proposal = kept_upload(shop, path)
+    shop.imports.start(item.id, proposal.settings)
+    assert shop.imports.run(item.id).state is ImportStatus.DONE
+    assert not list((folder / item.id).iterdir())
+    with pytest.raises(InvalidWriteError, match="upload it again"):
+        shop.imports.propose_for(item.id)
+
+
+def test_what_goes_away_meanwhile_ends_an_import_with_its_reason(shop: Workspace, tmp_path: Path) -> None:
+    shop.fields.define("color", "text")
+    path = written(tmp_path, [["email", "color"], ["ada@x.example", "red"]])
+    item = shop.imports.begin(path, settings_of(["email", "color"]))
+    shop.fields.retire("color")
+    with pytest.raises(InvalidValueError, match="no field"):
+        shop.imports.run(item.id)
+    failed = shop.imports.get(item.id)
+    assert (failed.state, "color" in str(failed.problem)) == (ImportStatus.FAILED, True)
+
+
+def test_a_cancelled_import_ends_between_two_transactions(shop: Workspace, tmp_path: Path) -> None:
+    path = written(tmp_path, [["email"], *([f"p{number}@x.example"] for number in range(50))])
+    item = shop.imports.begin(path, settings_of(["email"]))
+
+    def cancel() -> bool:
+        if shop.imports.get(item.id).state is ImportStatus.RUNNING:
+            shop.imports.cancel(item.id)
+        return False
+
+    done = shop.imports.run(item.id, should_stop=cancel)
+    assert done.state in {ImportStatus.CANCELLED, ImportStatus.DONE}
+    assert len(state_of(shop)) == done.counts.row_count
 
 
 EMAILS = st.sampled_from(["a@x.example", "A@X.example ", "b@x.example", "c@x.example", "bad", ""])

@@ -69,9 +69,7 @@ def state_of(folder: Path) -> dict[str, Any]:
         found: dict[str, Any] = {
             name: sorted(shop._store.rows(f"{query} FROM {name}"), key=repr) for name, query in _ALL.items()
         }
-        source = shop.imports.rejected(item.id)
-        assert source is not None
-        found["rejected"] = source.read_bytes()
+        found["rejected"] = b"".join(shop.imports.rejected(item.id))
         assert not [path for path in folder.iterdir() if path.name.startswith(".")]
     return found
 

@@ -111,6 +111,25 @@ def test_numbers_tags_and_statuses_are_read_as_they_are_written() -> None:
         assert unsubscribed.words == {"yes": "unsubscribed", "no": "active"}
 
 
+@pytest.mark.parametrize(
+    ("values", "decimal", "is_open"),
+    [
+        (["0.125", "0.250"], ".", False),
+        (["0,125", "0,250"], ",", False),
+        (["1.250", "2.500"], ".", True),
+        (["1.250", "2.500,5"], ",", False),
+        (["1.250.000", "2.500"], ",", False),
+        (["1,250,000", "2,500"], ".", False),
+        (["1250.125"], ".", False),
+        (["12", "13"], ".", False),
+        (["3,5", "12"], ",", False),
+    ],
+)
+def test_what_stands_before_decimals(values: list[str], decimal: str, is_open: bool) -> None:
+    (column,) = proposal_of({"Lifetime value": values}).columns
+    assert (column.written.decimal, column.warning is not None) == (decimal, is_open)
+
+
 def test_custom_fields_are_known_by_key_and_label(tmp_path: Path) -> None:
     path = tmp_path / "file.csv"
     path.write_text("E-Mail,Schuhgröße,plan\na@x.example,42,pro\n")

@@ -133,6 +133,36 @@ def test_what_is_not_utf8_stays_in_its_row(tmp_path: Path) -> None:
     assert "\ufffd" in str(found[0][1])
 
 
+def test_a_delimiter_more_than_in_the_header_is_an_empty_column(tmp_path: Path) -> None:
+    path = written(tmp_path, b"E-Mail;Name\na@x.example;Ada;\nb@x.example;Bob;\n")
+    dialect = read_dialect(path)
+    assert dialect.header == ("E-Mail", "Name", "")
+    assert len(rows_of(list(parts(path, dialect)))) == 2
+
+
+def test_headers_may_be_numbers_and_values_may_be_long(tmp_path: Path) -> None:
+    assert read_dialect(written(tmp_path, b"email,name,2023\na@x.example,Ada,5\n")).header == ("email", "name", "2023")
+    long = written(tmp_path, b"email,note\na@x.example," + b"x" * 300_000 + b"\n")
+    assert rows_of(list(parts(long, read_dialect(long)))) == [("a@x.example", "x" * 300_000)]
+
+
+@pytest.mark.parametrize("content", [b"sep=\r\nemail,a\nb@x.example,c\n", b"sep=\xff\nemail,a\nb@x.example,c\n"])
+def test_a_line_that_says_no_delimiter_says_nothing(tmp_path: Path, content: bytes) -> None:
+    assert read_dialect(written(tmp_path, content)).delimiter == ","
+
+
+def test_where_a_long_record_stands_changes_nothing(tmp_path: Path) -> None:
+    """One that is longer than a part is none, wherever parts end."""
+    long = b'x,"' + b"a@x.example,1\n" * 50 + b'"\n'
+    found = set()
+    for before in (b"", b"y,1\n" * 3, b"y,1\n" * 70):
+        path = written(tmp_path, before + long + b"z,2\n")
+        rows = rows_of(list(parts(path, Dialect("utf-8", ",", None, 2, 0), part_bytes=2_000)))
+        found.add(tuple(row for row in rows if row != ("y", "1")))
+    assert len(found) == 1
+    assert ("z", "2") in next(iter(found))
+
+
 CELLS = st.text(alphabet='ab",;\n\r é', max_size=6)
 
 

@@ -130,6 +130,8 @@ def test_the_commands(tmp_path: Path) -> None:
     assert (refused.returncode, "did you mean 'Gruppe'" in refused.stderr) == (2, True)
     refused = populace("import-csv", shop, path, "--map", "Gruppe=group:colour")
     assert refused.returncode == 2, refused.stderr
+    refused = populace("import-csv", shop, path, "--yes", "--rejected", path)
+    assert (refused.returncode, path.read_text()) == (2, TEXT)
     settings = tmp_path / "settings.json"
     options = ("--map", "Gruppe=group:text", "--tag", "in", "--save-settings", settings)
     assert populace("import-csv", shop, path, *options).returncode == 0

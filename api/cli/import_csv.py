@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from shutil import copyfile
 from typing import Annotated, Literal
 
 import orjson
@@ -21,8 +20,9 @@ from engine.storage.custom_fields import CustomFieldType
 from engine.storage.file_imports import FileImport
 from ingest.csv_import.preview import Preview
 from ingest.csv_import.proposal import ProposedColumn
-from ingest.csv_import.settings import LIST_STATUS, ColumnSettings, ImportSettings, key_of_header
+from ingest.csv_import.settings import LIST_STATUS, TARGETS, ColumnSettings, ImportSettings, key_of_header
 from ingest.workspace import Workspace
+from ingest.writes.fields import RESERVED_KEYS
 
 IMPORT_MEMORY = "350MB"
 """The tables need no more, and what reads the file needs as much again."""
@@ -104,6 +104,13 @@ def import_csv(
 
     Example: populace import-csv shop customers.csv --map "Kundengruppe=group:text" --list news --yes
     """
+    for output in (rejected, save_settings):
+        if output is not None and file.exists() and output.exists() and output.samefile(file):
+            raise OutputError(output, "is the file that is read; name another one")
+    given = (mapping, keep_all, constant, date_format, decimal_comma, decimal_point, null_word, empty != "keep", lists)
+    others = (tags, timezone, phone_country, encoding, delimiter, header is not None)
+    if settings_file is not None and any((*given, *others)):
+        raise CallerError("--settings: says everything; give no other option on what becomes of rows, or edit the file")
     request = _words(
         *(mapping, keep_all, constant, date_format, decimal_comma, decimal_point, null_word, empty, lists, tags),
         *(timezone, phone_country, encoding, delimiter, header, dry_run),
@@ -129,6 +136,7 @@ def import_csv(
                 commas=decimal_comma or (),
                 points=decimal_point or (),
                 keep_all=keep_all,
+                taken_keys={field.key for field in opened.fields.all()},
             )
             if not lists:
                 settings = _without_status(settings)
@@ -198,6 +206,7 @@ def _with_options(
     commas: Sequence[str],
     points: Sequence[str],
     keep_all: bool,
+    taken_keys: Collection[str],
 ) -> ImportSettings:
     """What was proposed, but for what the caller says."""
     found: list[dict[str, object]] = [column.model_dump() for column in settings.columns]
@@ -212,12 +221,12 @@ def _with_options(
     taken = {target.partition(":")[0] for target in given.values()}
     for place, header in enumerate(headers):
         if found[place]["target"] in taken and place not in given:
-            found[place] = {"header": header}
+            found[place] = {"header": header, "target": None}
     for place, target in given.items():
         key, _, kind = target.partition(":")
         found[place] |= _written(columns[place]) | {"target": None if key == "-" else key, "type": kind or None}
     if keep_all:
-        keys = {str(column["target"]) for column in found}
+        keys = {*TARGETS, *RESERVED_KEYS, *taken_keys, *(str(column["target"]) for column in found)}
         for place, shown in enumerate(columns):
             if found[place].get("target") is None and place not in given:
                 key = key_of_header(headers[place], keys)
@@ -275,12 +284,9 @@ def _write(path: Path, settings: ImportSettings) -> None:
 
 
 def _copy_rejected(opened: Workspace, item: FileImport, target: Path) -> None:
-    source = opened.imports.rejected(item.id)
     try:
-        if source is None:
-            target.write_text("", encoding="utf-8")
-        else:
-            copyfile(source, target)
+        with target.open("wb") as file:
+            file.writelines(opened.imports.rejected(item.id))
     except OSError as error:
         raise OutputError(target, f"cannot be written: {error.strerror}") from error
 

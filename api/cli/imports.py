@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from shutil import copyfileobj
 from typing import Annotated
 
 import typer
@@ -76,11 +75,9 @@ def cancel(workspace: WorkspaceFolder, import_id: ImportId) -> None:
 def rejected(workspace: WorkspaceFolder, import_id: ImportId) -> None:
     """Print the rejected rows of an import as CSV: as they were, with the reason, to mend and bring in again."""
     with Workspace.open(workspace, read_only=True) as opened:
-        path = opened.imports.rejected(import_id)
-    if path is not None:
-        with path.open("rb") as file:
-            copyfileobj(file, sys.stdout.buffer)
-        sys.stdout.buffer.flush()
+        for part in opened.imports.rejected(import_id):
+            sys.stdout.buffer.write(part)
+    sys.stdout.buffer.flush()
 
 
 @imports.command()

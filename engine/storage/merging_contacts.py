@@ -13,7 +13,7 @@ from datetime import datetime
 import duckdb
 import pyarrow as pa
 
-from engine.definition.fields import CONTACT_FIELDS, JSON_FIELDS
+from engine.definition.fields import JSON_FIELDS
 from engine.definition.vocabulary import E164_PATTERN
 from engine.storage.arriving_identities import drop_identities, insert_identities
 from engine.storage.custom_fields import CustomFieldType
@@ -82,12 +82,15 @@ def merge_contacts(
         last_sequence = begin_touching(cursor)
         merge = _Merge(cursor, incoming.columns, custom_fields, at)
         new_count = merge.insert_new()
-        changed_count = merge.change_known()
-        subscribed_count = 0
         if incoming.subscriptions is not None:
             cursor.register(_SUBSCRIPTIONS, incoming.subscriptions)
-            subscribed_count = merge.subscribe()
-            cursor.unregister(_SUBSCRIPTIONS)
+        subscribed_count = 0
+        # A contact that has several e-mails may arrive under each: its rows count one after the other.
+        for number in merge.rounds():
+            merge.change_known(number)
+            if incoming.subscriptions is not None:
+                subscribed_count += merge.subscribe(number)
+        ((changed_count,),) = cursor.execute("SELECT count(DISTINCT contact_id) FROM changed_contacts").fetchall()
         merge.identify()
         if new_count or subscribed_count:
             history_begins(cursor, stored_instant(at))  # files do not say what was before
@@ -95,10 +98,12 @@ def merge_contacts(
             begin_generation(cursor)
         end_touching(cursor, last_sequence, at)
         merged = MergedContacts(new_count, changed_count, len(erased))
-        for table in ("erased", "numbers", "known_contacts", "arriving_contacts"):
+        for table in ("erased", "numbers", "rounds", "changed_contacts"):
             cursor.execute(f"DROP TABLE {table}")
         also(cursor, merged)
         cursor.unregister(_CONTACTS)
+        if incoming.subscriptions is not None:
+            cursor.unregister(_SUBSCRIPTIONS)
     return merged
 
 
@@ -120,7 +125,6 @@ class _Merge:
             if name != "email"
         }
         self._gives |= {name: self._gives[of] for name, (of, _) in _DERIVED.items() if of in self._gives}
-        self._all = ("zone_id", "phone_is_valid", *CONTACT_FIELDS, "tags", *custom_fields)
         self._json = {*JSON_FIELDS, *(key for key, kind in custom_fields.items() if kind is CustomFieldType.JSON)}
         self._drops_identities = False
 
@@ -130,13 +134,25 @@ class _Merge:
         given |= {name: f"coalesce({given.get(name, 'NULL')}, {self._now})" for name in ("created_at", "updated_at")}
         given.setdefault("zone_id", "0::SMALLINT")
         columns = ", ".join(f'{value} AS "{name}"' for name, value in given.items())
-        rows = f"SELECT n.contact_id, {columns} {self._rows('n.is_new')} {self._zones()}"
-        count = self._count(f"INSERT INTO contacts BY NAME {rows}")
+        rows = f"FROM {_CONTACTS} AS r JOIN numbers AS n ON n.arrived_id = r.contact_id AND n.is_new {self._zones()}"
+        count = self._count(f"INSERT INTO contacts BY NAME SELECT n.contact_id, {columns} {rows}")
         touch(self._cursor, "SELECT contact_id FROM numbers WHERE is_new")
         return count
 
-    def change_known(self) -> int:
-        """Give known contacts what their rows give; `arriving_contacts` holds those that are other than before."""
+    def rounds(self) -> range:
+        """The rounds in which rows are taken, so that each contact comes once in each; known from table `rounds`."""
+        self._cursor.execute(
+            """
+            CREATE TEMP TABLE rounds AS
+            SELECT *, row_number() OVER (PARTITION BY contact_id ORDER BY arrived_id) AS round FROM numbers
+            """
+        )
+        self._cursor.execute("CREATE TEMP TABLE changed_contacts (contact_id INTEGER)")
+        ((last,),) = self._cursor.execute("SELECT coalesce(max(round), 0) FROM rounds").fetchall()
+        return range(1, int(last) + 1)
+
+    def change_known(self, number: int) -> None:
+        """Give the known contacts of a round what their rows give; `changed_contacts` has whom that changes."""
         new = {name: f'CASE WHEN {gives} THEN {self._value(name)} ELSE old."{name}" END'
                for name, gives in self._gives.items()}  # fmt: skip
         if "tags" in new:
@@ -146,22 +162,19 @@ class _Merge:
         differs = " OR ".join(f'({value}) IS DISTINCT FROM old."{name}"' for name, value in new.items()) or "false"
         if "updated_at" not in new:
             new["updated_at"] = self._now
-        kept = {name: f'old."{name}"' for name in self._all}
-        values = ", ".join(f'{value} AS "{name}"' for name, value in {**kept, **new}.items())
-        # A contact that has several e-mails may arrive under each; the last row counts.
-        rows = f"""
-            SELECT n.contact_id AS known_id, r.* {self._rows("NOT n.is_new")}
-            QUALIFY row_number() OVER (PARTITION BY n.contact_id ORDER BY r.contact_id DESC) = 1
-        """
+        # All columns of the table, also of fields that are retired, or that somebody has just defined.
+        values = ", ".join(f'{value} AS "{name}"' for name, value in new.items())
         cursor = self._cursor
-        # All of what is known of them, read once: of many contacts that takes as long as all the rest.
-        known = "SELECT contact_id FROM numbers WHERE NOT is_new"
+        condition = f"n.round = {number} AND NOT n.is_new"
+        # What is known of them, read once: of many contacts that takes as long as all the rest.
+        known = f"SELECT n.contact_id FROM rounds AS n WHERE {condition}"
         cursor.execute(f"CREATE TEMP TABLE known_contacts AS FROM contacts WHERE contact_id IN ({known})")
         cursor.execute(
             f"""
             CREATE TEMP TABLE arriving_contacts AS
-            SELECT old.contact_id, {values}, false AS is_new
-            FROM ({rows}) AS r JOIN known_contacts AS old ON old.contact_id = r.known_id {self._zones()}
+            SELECT old.* REPLACE ({values}), false AS is_new
+            FROM {_CONTACTS} AS r JOIN rounds AS n ON n.arrived_id = r.contact_id AND {condition}
+            JOIN known_contacts AS old ON old.contact_id = n.contact_id {self._zones()}
             WHERE {differs}
             """
         )
@@ -176,12 +189,14 @@ class _Merge:
             if self._drops_identities:
                 drop_identities(cursor, self._at)
             touch(cursor, "SELECT contact_id FROM arriving_contacts")
+            cursor.execute("INSERT INTO changed_contacts SELECT contact_id FROM arriving_contacts")
             cursor.execute("DELETE FROM contacts WHERE contact_id IN (SELECT contact_id FROM arriving_contacts)")
             cursor.execute("INSERT INTO contacts BY NAME SELECT * EXCLUDE (is_new) FROM arriving_contacts")
-        return int(count)
+        for table in ("known_contacts", "arriving_contacts"):
+            cursor.execute(f"DROP TABLE {table}")
 
-    def subscribe(self) -> int:
-        """Put contacts on lists, with the statuses of their rows; how many subscriptions are new or changed."""
+    def subscribe(self, number: int) -> int:
+        """Put the contacts of a round on lists, as their rows say; how many subscriptions are new or changed."""
         kept = ", ".join(f"'{status}'" for status in sorted(KEPT_BY_IMPORTS))
         cursor = self._cursor
         cursor.execute(
@@ -189,10 +204,9 @@ class _Merge:
             CREATE TEMP TABLE arriving_subscriptions AS
             SELECT n.contact_id, r.list_id, r.status, coalesce(old.created_at, {self._now}) AS created_at,
                 CASE WHEN old.list_id IS NOT NULL THEN {self._now} END AS updated_at, old.list_id IS NULL AS is_new
-            FROM {_SUBSCRIPTIONS} AS r JOIN numbers AS n ON n.arrived_id = r.contact_id
+            FROM {_SUBSCRIPTIONS} AS r JOIN rounds AS n ON n.arrived_id = r.contact_id AND n.round = {number}
             LEFT JOIN subscriptions AS old ON old.contact_id = n.contact_id AND old.list_id = r.list_id
             WHERE old.list_id IS NULL OR (old.status <> r.status AND old.status NOT IN ({kept}))
-            QUALIFY row_number() OVER (PARTITION BY n.contact_id, r.list_id ORDER BY r.contact_id DESC) = 1
             """
         )
         ((count, changed),) = cursor.execute(
@@ -223,7 +237,7 @@ class _Merge:
         """Let contacts be known by what their rows say. What a contact gave up may be another one's from now on."""
         some = """(
             FROM contacts SEMI JOIN (
-                SELECT contact_id FROM numbers WHERE is_new UNION ALL SELECT contact_id FROM arriving_contacts
+                SELECT contact_id FROM numbers WHERE is_new UNION ALL SELECT contact_id FROM changed_contacts
             ) USING (contact_id)
         )"""
         insert_identities(self._cursor, self._at, contacts="contacts" if self._drops_identities else some)
@@ -231,9 +245,6 @@ class _Merge:
     def _value(self, name: str) -> str:
         """A column of a row, as SQL."""
         return _DERIVED[name][1] if name in _DERIVED else f'r."{name}"'
-
-    def _rows(self, condition: str) -> str:
-        return f"FROM {_CONTACTS} AS r JOIN numbers AS n ON n.arrived_id = r.contact_id AND {condition}"
 
     def _zones(self) -> str:
         """What the value of a zone's number needs, as SQL."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -19,7 +17,8 @@ DELIMITERS = (",", ";", "\t", "|")
 _LOOK_RECORDS = 200
 _PREAMBLE_RECORDS = 20
 _SEPARATOR_LINE = re.compile(rb'"?sep=(.)"?\r?\n', re.IGNORECASE)
-_NO_HEADING = re.compile(r"[^@\s]+@[^@\s]+\.[a-z]{2,}|[-+]?[0-9][0-9 .,:/-]*", re.IGNORECASE)
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[a-z]{2,}", re.IGNORECASE)
+_NUMBER = re.compile(r"[-+]?[0-9][0-9 .,:/-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ def read_dialect(
     told = _SEPARATOR_LINE.match(start, at_byte)
     if told is not None:
         at_byte = told.end()
-        delimiter = delimiter or told[1].decode("latin-1")
+        delimiter = delimiter or (told[1].decode() if told[1].isascii() and told[1] not in b'"\r\n\x00' else None)
     text = start[at_byte:]
     whole = len(start) < LOOK_BYTES
     found = [_Reading.of(text, one, found_encoding, whole=whole) for one in ([delimiter] if delimiter else DELIMITERS)]
@@ -74,7 +73,10 @@ def read_dialect(
     first, is_header = best.first_of_body(has_header)
     header = tuple(name.strip() for name in best.records[first]) if is_header else None
     body_at = best.ends[first] if is_header else (best.ends[first - 1] if first else 0)
-    count = len(header) if header is not None else best.field_count
+    count = best.field_count
+    if header is not None:
+        header += ("",) * (count - len(header))
+        count = len(header)
     return Dialect(found_encoding, best.delimiter, header, count, at_byte + body_at)
 
 
@@ -93,8 +95,7 @@ class _Reading:
         records: list[list[str]] = []
         ends: list[int] = []
         for record, end in grammar.first_records(text, _LOOK_RECORDS, whole=whole):
-            line = record.decode(encoding if is_ascii_inside(encoding) else "utf-8", "replace")
-            fields = next(csv.reader(io.StringIO(line, newline=""), delimiter=delimiter), [])
+            fields = grammar.fields(record, encoding if is_ascii_inside(encoding) else "utf-8")
             if any(field.strip() for field in fields):
                 records.append(fields)
                 ends.append(end)
@@ -114,9 +115,16 @@ class _Reading:
         """The first record of the table, behind what some programs write above it, and whether it is the header."""
         sizes = [len(record) for record in self.records[:_PREAMBLE_RECORDS]]
         first = sizes.index(self.field_count) if self.field_count in sizes else 0
+        if has_header is not False and first == 1 and sizes[0] == self.field_count - 1:
+            rows = [record for record in self.records if len(record) == self.field_count]
+            if not any(record[-1].strip() for record in rows):
+                first = 0  # a delimiter more at the end of rows than of the header
         if has_header is not None:
             return first, has_header
-        return first, not any(_NO_HEADING.fullmatch(field.strip()) for field in self.records[first])
+        headings = [field.strip() for field in self.records[first]]
+        if any(_EMAIL.fullmatch(heading) for heading in headings):
+            return first, False
+        return first, 2 * sum(_NUMBER.fullmatch(heading) is not None for heading in headings) <= len(headings)
 
 
 def _checked_encoding(name: str | None) -> str | None:

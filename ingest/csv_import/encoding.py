@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -67,20 +68,42 @@ def known_encoding(name: str) -> str | None:
     try:
         found = codecs.lookup(name)
         "a".encode(found.name)
+        b"a".decode(found.name, "replace")
+        codecs.getincrementaldecoder(found.name)("replace").decode(b"\xff", final=True)
     except (LookupError, TypeError, ValueError):
         return None
     return found.name if found._is_text_encoding else None
 
 
+@cache
 def is_ascii_inside(encoding: str) -> bool:
-    """Whether line ends, commas and quotation marks are single bytes that are nothing else."""
-    return not encoding.replace("_", "-").startswith(("utf-16", "utf-32", "utf-7"))
+    """Whether line ends, commas and quotation marks are single bytes that are nothing else.
+
+    So it is in UTF-8 and where each byte is a character, the first 128 those of ASCII.
+    """
+    if encoding == UTF_8:
+        return True
+    letters = [bytes([byte]).decode(encoding, "ignore") for byte in range(256)]
+    return "".join(letters[:128]) == bytes(range(128)).decode() and _is_charmap(encoding)
+
+
+def _is_charmap(encoding: str) -> bool:
+    """Whether every two bytes are two characters, as far as they are any."""
+    pairs = (bytes([first, second]) for first in range(128, 256) for second in (0x22, 0x2C, 0x3B, 0x5C, 0x7C, 0xA1))
+    for pair in pairs:
+        single = pair[:1].decode(encoding, "replace") + pair[1:].decode(encoding, "replace")
+        if pair.decode(encoding, "replace") != single:
+            return False
+    return True
 
 
 def copy_as_utf8(source: Path, encoding: str, target: BinaryIO) -> None:
     """Write a text file anew as UTF-8; what cannot be decoded becomes U+FFFD. Raises: OSError."""
     decoder = codecs.getincrementaldecoder(encoding)("replace")
     with source.open("rb") as file:
+        is_first = True
         while part := file.read(_COPY_BYTES):
-            target.write(decoder.decode(part).encode())
+            text = decoder.decode(part)
+            target.write((text.removeprefix("\ufeff") if is_first else text).encode())
+            is_first = is_first and not text
         target.write(decoder.decode(b"", final=True).encode())

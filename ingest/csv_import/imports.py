@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from shutil import rmtree
+from typing import BinaryIO
 
-from engine.errors import DatasetError, InvalidWriteError, UnknownImportError
+from engine.errors import CallerError, DatasetError, InvalidWriteError, StoreError, UnknownImportError
 from engine.storage import Store
 from engine.storage.custom_fields import CustomFieldType
 from engine.storage.file_imports import Counts, FileImport, ImportStatus, delete_import, put_import, stored_imports
@@ -20,15 +22,15 @@ from ingest.csv_import.dialect import Dialect, read_dialect
 from ingest.csv_import.fingerprint import fingerprint
 from ingest.csv_import.preview import Preview, previewed
 from ingest.csv_import.proposal import Proposal, proposed
-from ingest.csv_import.reader import Part, first_part
+from ingest.csv_import.reader import PART_BYTES, Part, first_part
 from ingest.csv_import.running import (
     PORTION_ROWS,
     REJECTED_FILE,
     SOURCE_FILE,
+    UTF8_FILE,
     ImportRun,
     OnProgress,
     check_headings,
-    remove_files,
 )
 from ingest.csv_import.settings import TARGETS, ImportSettings
 from ingest.fields import Fields
@@ -42,8 +44,10 @@ _ENDED = (ImportStatus.DONE, ImportStatus.FAILED, ImportStatus.CANCELLED)
 class Upload:
     """A file that comes in parts. It is gone when it is closed, unless it was kept."""
 
-    def __init__(self, folder: Path, keep: Callable[[Path, str], FileImport]) -> None:
-        self._folder, self._keep, self._is_kept = folder, keep, False
+    def __init__(
+        self, folder: Path, keep: Callable[[Path, str], tuple[FileImport, Proposal]], on_close: Callable[[], None]
+    ) -> None:
+        self._folder, self._keep, self._on_close, self._is_kept = folder, keep, on_close, False
         folder.mkdir(parents=True)
         self._file = (folder / SOURCE_FILE).open("wb")
 
@@ -51,21 +55,25 @@ class Upload:
         """Take a part."""
         self._file.write(part)
 
-    def keep(self, name: str) -> FileImport:
-        """Keep the file, on disk, as an import that waits. Raises: DatasetError for what is no file of rows."""
+    def keep(self, name: str) -> tuple[FileImport, Proposal]:
+        """Keep the file, on disk, as an import that waits; what its columns are taken for.
+
+        Raises: DatasetError for what is no file of rows.
+        """
         self._file.flush()
         os.fsync(self._file.fileno())
         for path in (self._folder, self._folder.parent):
             sync(path)
-        item = self._keep(self._folder, name)
+        kept = self._keep(self._folder, name)
         self._is_kept = True
-        return item
+        return kept
 
     def close(self) -> None:
         """Let it go, if it was not kept."""
         self._file.close()
         if not self._is_kept:
-            remove_files(self._folder)
+            rmtree(self._folder, ignore_errors=True)
+        self._on_close()
 
 
 class Imports:
@@ -78,8 +86,10 @@ class Imports:
     def __init__(self, store: Store, fields: Fields, lists: Lists, clock: Clock) -> None:
         self._store, self._fields, self._lists, self._clock = store, fields, lists, clock
         self._folder = store.path.parent / FOLDER
-        self._working = threading.Lock()
-        self._cancelled: set[str] = set()
+        self._working, self._changing = threading.Lock(), threading.Lock()
+        self._current: str | None = None
+        self._is_cancelled = False
+        self._uploading: set[str] = set()
         self.may_run = True
         """Whether an import may be running; whoever works on them all says that there is none."""
 
@@ -96,7 +106,7 @@ class Imports:
 
     def propose_for(self, import_id: str) -> Proposal:
         """The same for the file of an import."""
-        item = self.get(import_id)
+        item = self._with_file(import_id)
         with _named(item):
             return self.propose(self._source(item))
 
@@ -107,7 +117,7 @@ class Imports:
 
     def preview_of(self, import_id: str, settings: ImportSettings) -> Preview:
         """The same for the file of an import."""
-        item = self.get(import_id)
+        item = self._with_file(import_id)
         with _named(item):
             return self.preview(self._source(item), settings)
 
@@ -118,21 +128,33 @@ class Imports:
 
     def begin_upload(self) -> Upload:
         """A place for a file that comes in parts; close it."""
-        return Upload(self._folder / uuid.uuid4().hex, self._keep)
+        import_id = uuid.uuid4().hex
+        self._uploading.add(import_id)
+        return Upload(self._folder / import_id, self._keep, lambda: self._uploading.discard(import_id))
 
-    def _keep(self, folder: Path, name: str) -> FileImport:
+    def _keep(self, folder: Path, name: str) -> tuple[FileImport, Proposal]:
         path = folder / SOURCE_FILE
         item = self._new(folder.name, name, path, keeps_path=False)
         with _named(item):
-            read_dialect(path)  # what is no file of rows is not kept
-        return self._put(item)
+            proposal = self.propose(path)  # what is no file of rows is not kept
+        return self._put(item), proposal
 
     def sweep(self) -> None:
-        """Remove files of uploads that were broken off when a process ended: none is under way now."""
-        known = {item.id for item in self.all()}
-        for folder in self._folder.iterdir() if self._folder.exists() else ():
+        """Remove files of uploads that were broken off when a process ended."""
+        folders = [path for path in self._folder.iterdir() if path.is_dir()] if self._folder.exists() else []
+        known = {item.id for item in self.all()} | self._uploading
+        for folder in folders:
             if folder.name not in known:
-                remove_files(folder)
+                rmtree(folder, ignore_errors=True)
+
+    def _with_file(self, import_id: str) -> FileImport:
+        """An import whose file was uploaded, and is still there. Raises: InvalidWriteError."""
+        item = self.get(import_id)
+        if item.path:
+            raise InvalidWriteError("import", "is of a file that was not uploaded: see populace import-csv")
+        if not self._source(item).exists():
+            raise InvalidWriteError("import", f"is {item.state}, and its file was removed then; upload it again")
+        return item
 
     def unfinished(self, path: Path, request: str) -> FileImport | None:
         """The import of the same file that was asked for in the same words, and did not end yet.
@@ -164,13 +186,15 @@ class Imports:
         return self._started(item, settings, path, is_dry_run=is_dry_run)
 
     def start(self, import_id: str, settings: ImportSettings, *, is_dry_run: bool = False) -> FileImport:
-        """Let an import run that waits, or once more after a dry run. Raises: InvalidWriteError for any other."""
-        item = self.get(import_id)
-        if item.state is not ImportStatus.WAITING and not (item.is_dry_run and item.state in _ENDED):
-            raise InvalidWriteError("state", f"is {item.state}; an import is started once")
-        fresh = replace(item, bytes_done=0, counts=Counts(), rejected_bytes=0, working_seconds=0.0, problem=None)
-        with _named(item):
-            return self._started(fresh, settings, self._source(item), is_dry_run=is_dry_run)
+        """Let an upload run that waits, or once more after a dry run. Raises: InvalidWriteError for any other."""
+        with self._changing:
+            item = self._with_file(import_id)
+            if item.state is not ImportStatus.WAITING and not (item.is_dry_run and item.state in _ENDED):
+                raise InvalidWriteError("state", f"is {item.state}; an import is started once")
+            fresh = replace(item, bytes_done=0, counts=Counts(), rejected_bytes=0, working_seconds=0.0, problem=None)
+            (self._folder / import_id / UTF8_FILE).unlink(missing_ok=True)  # perhaps of another encoding
+            with _named(item):
+                return self._started(fresh, settings, self._source(item), is_dry_run=is_dry_run)
 
     def run(
         self,
@@ -187,21 +211,50 @@ class Imports:
         which the import has failed; StoreError and KeyboardInterrupt, after which it can go on.
         """
         with self._working:
-            item = self.get(import_id)
-            if item.state is not ImportStatus.RUNNING:
-                raise InvalidWriteError("state", f"is {item.state}; only a running import can go on")
-            work = ImportRun(self._store, self._folder / import_id, item, self._clock, portion_rows=portion_rows)
-            stops = lambda: import_id in self._cancelled or should_stop()  # noqa: E731
+            with self._changing:
+                item = self.get(import_id)
+                if item.state is not ImportStatus.RUNNING:
+                    raise InvalidWriteError("state", f"is {item.state}; only a running import can go on")
+                self._current, self._is_cancelled = import_id, False
             try:
                 with _named(item):
-                    item = run_interruptibly(self._store, lambda: work.run(on_progress, stops))
-            except DatasetError as error:
-                self._put(replace(work.item, state=ImportStatus.FAILED, problem=error.problem))
+                    self._work(item, on_progress, lambda: self._is_cancelled or should_stop(), portion_rows)
+            except StoreError:
+                raise  # it goes on when there is room again
+            except CallerError as error:
+                if not (isinstance(error, DatasetError) and item.path and self._is_away(item)):
+                    self._fail(import_id, error.problem if isinstance(error, DatasetError) else str(error))
                 raise
-            if import_id in self._cancelled:
-                self._cancelled.discard(import_id)
-                item = self._put(replace(work.item, state=ImportStatus.CANCELLED))
+            except Exception as error:
+                self._fail(import_id, f"a bug of populace, not of yours: {error}")
+                raise
+            finally:
+                with self._changing:
+                    item, self._current = self.get(import_id), None
+                    if self._is_cancelled and item.state is ImportStatus.RUNNING:
+                        item = self._put(replace(item, state=ImportStatus.CANCELLED))
+            if item.state is ImportStatus.DONE and not item.is_dry_run:
+                for name in (SOURCE_FILE, UTF8_FILE):  # personal data that nobody needs any more
+                    (self._folder / import_id / name).unlink(missing_ok=True)
         return item
+
+    def _work(
+        self, item: FileImport, on_progress: OnProgress | None, should_stop: Callable[[], bool], portion_rows: int
+    ) -> None:
+        assert item.settings is not None
+        self.check(ImportSettings.model_validate_json(item.settings))  # fields and lists may have gone meanwhile
+        work = ImportRun(self._store, self._folder / item.id, item, self._clock, portion_rows=portion_rows)
+        run_interruptibly(self._store, lambda: work.run(on_progress, should_stop))
+
+    def _is_away(self, item: FileImport) -> bool:
+        """Whether the file is not there, or is another one now: it may be brought back."""
+        try:
+            return fingerprint(Path(item.path)) != item.fingerprint
+        except OSError:
+            return True
+
+    def _fail(self, import_id: str, problem: str) -> None:
+        self._put(replace(self.get(import_id), state=ImportStatus.FAILED, problem=problem))
 
     def all(self) -> list[FileImport]:
         """All imports, latest first."""
@@ -215,32 +268,32 @@ class Imports:
         return found[0]
 
     def cancel(self, import_id: str) -> FileImport:
-        """Let an import go no further: what is in stays."""
-        item = self.get(import_id)
-        if item.state in _ENDED:
-            raise InvalidWriteError("state", f"is {item.state}: there is nothing to cancel")
-        self._cancelled.add(import_id)
-        if not self._working.acquire(blocking=False):
-            return item  # whoever works on it, or before it, sees that
-        try:
-            self._cancelled.discard(import_id)
-            return self._put(replace(self.get(import_id), state=ImportStatus.CANCELLED))
-        finally:
-            self._working.release()
+        """Let an import go no further: what is in stays. One that is worked on ends in a moment."""
+        with self._changing:
+            item = self.get(import_id)
+            if item.state in _ENDED:
+                raise InvalidWriteError("state", f"is {item.state}: there is nothing to cancel")
+            if self._current == import_id:
+                self._is_cancelled = True
+                return item
+            return self._put(replace(item, state=ImportStatus.CANCELLED))
 
     def delete(self, import_id: str) -> None:
         """Forget an import that does not run, with its file and its rejected rows."""
-        item = self.get(import_id)
-        if item.state is ImportStatus.RUNNING:
-            raise InvalidWriteError("state", "is running; cancel it first")
-        with self._store.transaction(changes_rows=False) as cursor:
-            delete_import(cursor, import_id)
-        remove_files(self._folder / import_id)
+        with self._changing:
+            item = self.get(import_id)
+            if item.state is ImportStatus.RUNNING:
+                raise InvalidWriteError("state", "is running; cancel it first")
+            with self._store.transaction(changes_rows=False) as cursor:
+                delete_import(cursor, import_id)
+            rmtree(self._folder / import_id, ignore_errors=True)
 
-    def rejected(self, import_id: str) -> Path | None:
-        """The file of rejected rows, None where there are none. It holds `rejected_bytes` bytes that count."""
+    def rejected(self, import_id: str) -> Iterator[bytes]:
+        """The file of rejected rows, in parts; nothing where there are none."""
         item = self.get(import_id)
-        return self._folder / import_id / REJECTED_FILE if item.counts.rejected_count else None
+        if not item.counts.rejected_count:
+            return iter(())
+        return _parts_of((self._folder / import_id / REJECTED_FILE).open("rb"), item.rejected_bytes)
 
     def _proposed(self, path: Path, dialect: Dialect) -> Proposal:
         sample = first_part(path, dialect)
@@ -273,8 +326,10 @@ class Imports:
         for column in settings.columns:
             if column.target is not None and column.type is not None and column.target not in self._fields.in_use:
                 self._fields.define(column.target, column.type, column.label or column.header or None)
-        state, self.may_run = ImportStatus.RUNNING, True
-        return self._put(replace(item, settings=settings.model_dump_json(), is_dry_run=is_dry_run, state=state))
+        running = replace(item, settings=settings.model_dump_json(), is_dry_run=is_dry_run, state=ImportStatus.RUNNING)
+        self._put(running)
+        self.may_run = True
+        return running
 
     def _new(self, import_id: str, name: str, path: Path, *, keeps_path: bool) -> FileImport:
         try:
@@ -317,3 +372,11 @@ def _named(item: FileImport) -> Iterator[None]:
         yield
     except DatasetError as error:
         raise DatasetError(item.path or item.name, error.problem) from None
+
+
+def _parts_of(file: BinaryIO, length: int) -> Iterator[bytes]:
+    """The first bytes of a file: what is behind them belongs to a part that is not in yet."""
+    with file:
+        while length and (part := file.read(min(length, PART_BYTES))):
+            length -= len(part)
+            yield part

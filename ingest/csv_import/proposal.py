@@ -232,6 +232,8 @@ def _column(
             warning = f"day and month may be the other way round: read as {dates.names[0]}"
     elif kind_of_target in (FieldType.NUMBER, CustomFieldType.NUMBER):
         given["decimal"] = values.decimal
+        if values.is_decimal_open:
+            warning = f"{shown[0]} may be thousands or decimals: decimals are taken to stand behind {values.decimal!r}"
     elif claim.target == TAGS:
         given["separator"] = values.separator
     elif claim.target == LIST_STATUS and is_inverted(header):

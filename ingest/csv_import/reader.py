@@ -15,7 +15,7 @@ import pyarrow.csv as pa_csv
 from engine.errors import DatasetError
 from ingest.csv_import.dialect import Dialect
 from ingest.csv_import.encoding import LOOK_BYTES, UTF_8, is_ascii_inside
-from ingest.csv_import.records import PLACEHOLDER, RECORD_MAX_BYTES, BadRecord, Grammar
+from ingest.csv_import.records import PLACEHOLDER, BadRecord, Grammar
 from ingest.dataset.column_types.arrow_text import MARK_NOT_UTF8, text_of_arrow
 
 PART_BYTES = 8 * 2**20
@@ -64,7 +64,7 @@ def parts(
                 is_last = len(block) < part_bytes
                 taken = grammar.take(block, is_last=is_last, field_count=dialect.field_count)
                 if not taken.end and not is_last:
-                    problem = f"has a record beyond {min(part_bytes, RECORD_MAX_BYTES):,} bytes after row {after_row:,}"
+                    problem = f"has a line beyond {part_bytes:,} bytes after row {after_row:,}"
                     raise DatasetError(path, f"{problem}; is it a CSV file?")
                 at += min(taken.end, len(block))
                 part = _part(taken.text, taken.bad, dialect, at, after_row)

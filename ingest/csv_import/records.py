@@ -8,13 +8,12 @@ is looked at by itself: a quotation mark inside of a value that does not begin w
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-RECORD_MAX_BYTES = 1 << 20
-
-PLACEHOLDER = b"\x1abad record "
-"""What stands for a bad record, before its number."""
+PLACEHOLDER = b"\x1abad record %s " % uuid.uuid4().hex.encode()
+"""What stands for a bad record, before its number; no file can have it."""
 
 MISQUOTED = "has a quotation mark inside of a value; put the value in quotation marks and double those inside"
 UNCLOSED = "opens a quotation mark that is never closed; close it"
@@ -77,6 +76,11 @@ class Grammar:
                 return
             at = found.end()
 
+    def fields(self, record: bytes, encoding: str) -> list[str]:
+        """The values of a record."""
+        texts = (found[1].decode(encoding, "replace") for found in self._field.finditer(record))
+        return [text[1:-1].replace('""', '"') if text[:1] == '"' and len(text) > 1 else text for text in texts]
+
     def take(self, text: bytes, *, is_last: bool, field_count: int) -> TakenRecords:
         """The complete records at the beginning of some text, which begins with one. `is_last`: nothing follows it."""
         if is_last and not text.endswith((b"\n", b"\r")):
@@ -118,9 +122,8 @@ class Grammar:
         quoted = self._quoted.match(text, field_at)
         if quoted is not None and quoted.end() < len(text):
             return MISQUOTED
-        if is_last or len(text) - at > RECORD_MAX_BYTES:
-            return UNCLOSED
-        return None
+        # All of a part does not close it: wherever a part begins with this record, that is so.
+        return UNCLOSED if is_last or at == 0 else None
 
     def _requoted(self, record: bytes) -> bytes:
         """A record with quotation marks inside of values, as RFC 4180 writes it."""

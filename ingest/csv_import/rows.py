@@ -9,6 +9,7 @@ import polars as pl
 
 from engine.definition.fields import CONTACT_FIELDS, FieldType
 from engine.definition.vocabulary import MAX_TEXT_CHARACTERS
+from engine.errors import InvalidValueError
 from engine.storage.custom_fields import CustomFieldType
 from engine.storage.subscription_rules import KEPT_BY_IMPORTS
 from ingest.csv_import.column_types import (
@@ -25,6 +26,7 @@ from ingest.csv_import.settings import FULL_NAME, LIST_STATUS, MARK, TAGS, Colum
 from ingest.dataset.column_types.column_type import ColumnType
 from ingest.dataset.column_types.conversion import NOT_UTF8, Conversion, replaced
 from ingest.dataset.column_types.recognised import RecognisedText
+from ingest.dataset.column_types.tags import Tags
 from ingest.dataset.column_types.text import Text
 from ingest.dataset.columns import CONTACTS, GIVEN, ROW_NUMBER, tables_with
 from ingest.values.phone import phone
@@ -137,10 +139,9 @@ class RowMaker:
             converted = kind.convert(cells.texts)
         _note(problems, converted, column.header, cells.texts)
         if name == FULL_NAME:
-            values["first_name"] = pl.select(
-                pl.coalesce(converted.values.str.extract(r"^(.*\S)\s+\S+$"), converted.values)
-            ).to_series()
-            values["last_name"] = converted.values.str.extract(r"\s(\S+)$")
+            whole = converted.values.str.replace(r"^([^,]+),\s*(\S.*)$", "$2 $1")  # Lovelace, Ada
+            first = pl.select(pl.coalesce(whole.str.extract(r"^(.*\S)\s+\S+$"), whole)).to_series()
+            values["first_name"], values["last_name"] = first, whole.str.extract(r"\s(\S+)$")
         else:
             values[name] = converted.values
 
@@ -191,9 +192,9 @@ class RowMaker:
 
     def _constant(self, name: str, text: str) -> pl.Series:
         """A value for every row. Raises: InvalidValueError."""
-        from engine.errors import InvalidValueError  # noqa: PLC0415
-
-        converted = self.type_of(name, ColumnSettings(header=name)).convert(pl.Series([text]))
+        if not text.strip():
+            raise InvalidValueError(f"constants.{name}", text, "is empty; leave it out")
+        converted = self.type_of(name, ColumnSettings(header=name)).convert(pl.Series([text.strip()]))
         if converted.refused:
             raise InvalidValueError(f"constants.{name}", text, converted.refused[0])
         return converted.values
@@ -234,7 +235,7 @@ class RowMaker:
                 lists.append(converted.values.fill_null([]))
         if self._settings.tags:
             given = pl.Series([[tag.strip() for tag in self._settings.tags]], dtype=pl.List(pl.String))
-            lists.append(given.new_from_index(0, height))
+            lists.append(Tags().convert(given).values.new_from_index(0, height))
         together = pl.select(pl.concat_list(lists)).to_series().list.unique(maintain_order=True)
         values[TAGS] = pl.select(pl.when(together.list.len() > 0).then(together)).to_series()
 

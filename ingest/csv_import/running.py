@@ -21,7 +21,7 @@ from engine.storage.whole_file import replaced_file
 from ingest.csv_import.dialect import Dialect, read_dialect
 from ingest.csv_import.encoding import UTF_8, copy_as_utf8, is_ascii_inside
 from ingest.csv_import.fingerprint import fingerprint
-from ingest.csv_import.reader import Part, parts
+from ingest.csv_import.reader import parts
 from ingest.csv_import.rejected import RejectedFile
 from ingest.csv_import.rows import Rejection, RowMaker, Rows, given_columns
 from ingest.csv_import.settings import LIST_STATUS, ImportSettings
@@ -33,6 +33,9 @@ OnProgress = Callable[[FileImport], None]
 
 PORTION_ROWS = 123_000
 """So many records, and those that their part has besides, are one transaction: what DuckDB compresses at once."""
+
+PORTION_BYTES = 96 * 2**20
+"""Fewer rows are one, if they are as large as this."""
 
 SHARED_PORTION_ROWS = 20_000
 """The same where others write meanwhile, who wait for that transaction."""
@@ -112,21 +115,22 @@ class ImportRun:
 
     def _made(self, path: Path, dialect: Dialect) -> Iterator[_Portion]:
         """The portions that are left. Where each ends depends on the file and where the one before ended alone."""
-        waiting: list[tuple[Part, Rows]] = []
-        at_byte = self.item.bytes_done or None
-        for part in parts(path, dialect, at_byte=at_byte, after_row=self.item.counts.row_count):
-            waiting.append((part, self._maker.rows(part)))
-            if sum(rows.frame.height + len(rows.rejections) for _, rows in waiting) >= self._portion_rows:
-                yield self._portion(waiting)
-                waiting = []
+        waiting: list[Rows] = []
+        begin = end = self.item.bytes_done or dialect.body_at_byte
+        last_row = after_row = self.item.counts.row_count
+        for part in parts(path, dialect, at_byte=begin, after_row=after_row):
+            waiting.append(self._maker.rows(part))
+            end, last_row = part.end, part.last_row
+            if last_row - after_row >= self._portion_rows or end - begin >= PORTION_BYTES:
+                yield self._portion(waiting, end, last_row)
+                waiting, begin, after_row = [], end, last_row
         if waiting:
-            yield self._portion(waiting)
+            yield self._portion(waiting, end, last_row)
 
-    def _portion(self, made: Sequence[tuple[Part, Rows]]) -> _Portion:
-        count = sum(rows.frame.height for _, rows in made)
-        rejections = [rejection for _, rows in made for rejection in rows.rejections]
-        frames = self._maker.contacts([rows for _, rows in made])
-        last = made[-1][0]
+    def _portion(self, made: Sequence[Rows], end: int, last_row: int) -> _Portion:
+        count = sum(rows.frame.height for rows in made)
+        rejections = [rejection for rows in made for rejection in rows.rejections]
+        frames = self._maker.contacts(made)
         contacts = None
         if frames:
             columns = given_columns(frames[0])
@@ -136,7 +140,7 @@ class ImportRun:
                 tables.append(_arrow(frames.pop(0).drop(LIST_STATUS, strict=False).rename({ROW_NUMBER: ARRIVED_ID})))
             contacts = IncomingContacts(pa.concat_tables(tables), columns, subscriptions)
             count -= contacts.contacts.num_rows
-        return _Portion(contacts, rejections, count, last.end, last.last_row)
+        return _Portion(contacts, rejections, count, end, last_row)
 
     def _in_utf8(self, path: Path, dialect: Dialect) -> tuple[Path, Dialect]:
         """A copy in UTF-8, made once: parts are found by the bytes of commas and line ends."""
@@ -217,11 +221,3 @@ def _ahead(items: Iterator[_Portion]) -> Iterator[Iterator[_Portion]]:
         yield passing(pool)
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def remove_files(folder: Path) -> None:
-    """Remove what an import keeps."""
-    for name in (SOURCE_FILE, UTF8_FILE, REJECTED_FILE):
-        (folder / name).unlink(missing_ok=True)
-    if folder.exists():
-        folder.rmdir()

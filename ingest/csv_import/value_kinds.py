@@ -104,10 +104,20 @@ class Values:
     @property
     def decimal(self) -> str:
         """What most likely stands before decimals: what is followed by one or two digits at the end, not by three."""
-        with_comma, with_point = self.share(r",[0-9]{1,2}\D*$"), self.share(r"\.[0-9]{1,2}\D*$")
-        if with_comma != with_point:
-            return "," if with_comma > with_point else "."
-        return "," if self.share(r"\.[0-9]{3}\D*$") > self.share(r",[0-9]{3}\D*$") else "."
+        marks = {
+            # What can only be before decimals: not three digits behind it, or no group of thousands before it.
+            mark: self.share(rf"{sign}(?:[0-9]{{1,2}}|[0-9]{{4,}})\D*$|^\D*(?:0|[0-9]{{4,}}){sign}[0-9]")
+            + self.share(rf"[0-9]{other}[0-9]{{3}}(?:{other}[0-9]{{3}})+|[0-9]{other}[0-9]{{3}}{sign}")
+            for mark, sign, other in ((",", ",", r"\."), (".", r"\.", ","))
+        }
+        return "," if marks[","] > marks["."] else "."
+
+    @property
+    def is_decimal_open(self) -> bool:
+        """Whether thousands could as well be decimals: `1.250` and the like, and nothing that decides."""
+        return self.share(r"^\D*[1-9][0-9]{0,2}[.,][0-9]{3}\D*$") > 0 and not self.share(
+            r"[.,](?:[0-9]{1,2}|[0-9]{4,})\D*$|^\D*(?:0|[0-9]{4,})[.,]|[.,][0-9]{3}[.,]"
+        )
 
     @property
     def separator(self) -> str:

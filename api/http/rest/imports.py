@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import orjson
 from anyio import to_thread
 from fastapi import Path, Query, Request
-from fastapi.responses import FileResponse, Response, StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
@@ -20,6 +20,7 @@ from api.http.gate import Limits
 from api.http.json_route import json_router
 from api.http.rest.shapes import PROBLEMS
 from api.http.shapes import Strict
+from engine.errors import UnknownImportError
 from engine.storage.file_imports import FileImport
 from ingest.csv_import.proposal import Proposal
 from ingest.csv_import.settings import ImportSettings
@@ -173,8 +174,7 @@ async def upload_file(
                 problem = f"the file is larger than {limits.import_bytes:,} bytes; import it with: populace import-csv"
                 raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, problem)
             await to_thread.run_sync(upload.write, part)
-        item = await to_thread.run_sync(upload.keep, name)
-        proposal = await to_thread.run_sync(workspace.imports.propose_for, item.id)
+        item, proposal = await to_thread.run_sync(upload.keep, name)
     finally:
         await to_thread.run_sync(upload.close)
     return UploadedImport(upload=Import.of(item), proposal=ImportProposal.of(proposal))
@@ -235,7 +235,10 @@ async def _progress(workspace: Workspace, item: FileImport) -> AsyncIterator[byt
     while item.state in _RUNS:
         await asyncio.sleep(LOOK_SECONDS)
         silent += LOOK_SECONDS
-        now = await to_thread.run_sync(workspace.imports.get, item.id)
+        try:
+            now = await to_thread.run_sync(workspace.imports.get, item.id)
+        except UnknownImportError:  # it was deleted
+            return
         if now != item:
             item, silent = now, 0.0
             yield _event(item)
@@ -251,10 +254,9 @@ def _event(item: FileImport) -> bytes:
 @router.get(f"{PATH}/{{import_id}}/rejected", response_class=Response, responses={200: {"content": {"text/csv": {}}}})
 def download_rejected(import_id: ImportId, caller: Reader) -> Response:
     """The rejected rows as they were, with the reason, as CSV; nothing where there are none."""
-    path = caller.workspace().imports.rejected(import_id)
-    if path is None:
-        return Response(b"", media_type="text/csv")
-    return FileResponse(path, media_type="text/csv", filename=f"rejected-{import_id}.csv")
+    rejected = caller.workspace().imports.rejected(import_id)
+    headers = {"Content-Disposition": f'attachment; filename="rejected-{import_id}.csv"'}
+    return StreamingResponse(rejected, media_type="text/csv", headers=headers)
 
 
 @router.delete(f"{PATH}/{{import_id}}", status_code=HTTPStatus.NO_CONTENT)
