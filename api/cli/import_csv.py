@@ -24,9 +24,6 @@ from ingest.csv_import.settings import LIST_STATUS, TARGETS, ColumnSettings, Imp
 from ingest.workspace import Workspace
 from ingest.writes.fields import RESERVED_KEYS
 
-IMPORT_MEMORY = "350MB"
-"""The tables need no more, and what reads the file needs as much again."""
-
 
 def import_csv(
     workspace: WorkspaceFolder,
@@ -92,7 +89,7 @@ def import_csv(
     rejected: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write rejected rows here, as CSV with the reason.")
     ] = None,
-    memory_limit: MemoryLimit = IMPORT_MEMORY,
+    memory_limit: MemoryLimit = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.cli.console import finish_undisturbed, out, print_json, print_table
-from api.cli.import_csv import IMPORT_MEMORY, report_import, run_import
+from api.cli.import_csv import report_import, run_import
 from api.cli.options import AsJson, MemoryLimit, Quiet, WorkspaceFolder, memory_bytes
 from api.documents.file_import import import_document
 from ingest.workspace import Workspace
@@ -51,7 +51,7 @@ def list_imports(workspace: WorkspaceFolder, as_json: AsJson = False) -> None:
 def resume(
     workspace: WorkspaceFolder,
     import_id: ImportId,
-    memory_limit: MemoryLimit = IMPORT_MEMORY,
+    memory_limit: MemoryLimit = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:

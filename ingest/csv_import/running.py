@@ -185,7 +185,7 @@ class ImportRun:
 
 
 def _arrow(frame: pl.DataFrame) -> pa.Table:
-    return frame.to_arrow(compat_level=pl.CompatLevel.newest())
+    return frame.to_arrow(compat_level=pl.CompatLevel.oldest())
 
 
 def check_headings(path: Path, dialect: Dialect, settings: ImportSettings) -> None:
