@@ -192,6 +192,18 @@ def test_who_refused_stays_off_a_list(shop: Workspace, tmp_path: Path) -> None:
     assert statuses == ["unsubscribed", "bounced", "complained", "active"]
 
 
+def test_who_refuses_in_a_file_is_not_put_back_by_a_later_row(shop: Workspace, tmp_path: Path) -> None:
+    rows = [["ada@x.example", "unsubscribed"], ["ada@x.example", "active"], ["bob@x.example", "pending"]]
+    path = written(tmp_path, [["email", "list_status"], *rows, ["bob@x.example", "active"], ["cy@x.example", ""]])
+    brought_in(shop, path, settings_of(["email", "list_status"], lists=("news",)))
+    lists = {email: state["lists"] for email, state in state_of(shop).items()}
+    assert lists == {
+        "ada@x.example": {"news": "unsubscribed"},
+        "bob@x.example": {"news": "active"},
+        "cy@x.example": {},
+    }
+
+
 def test_who_was_erased_does_not_come_in_again(shop: Workspace, tmp_path: Path) -> None:
     shop.upsert({"email": "gone@x.example"})
     shop.erase("gone@x.example", suppress=True)
@@ -342,56 +354,6 @@ def test_rows_of_several_emails_of_one_contact_count_one_after_the_other(shop: W
     assert state["lists"] == {"news": "unsubscribed"}
     assert (item.counts.changed_count, item.counts.new_count) == (1, 0)
     assert shop.check().is_clean
-
-
-def test_uploads_are_kept_whole_or_not_at_all(shop: Workspace, tmp_path: Path) -> None:
-    path = written(tmp_path, [["email"], ["ada@x.example"]])
-    folder = shop.path / "imports"
-    (folder / "broken-off").mkdir(parents=True)
-    (folder / "broken-off" / ".source.csv.partial").touch()
-    (folder / ".DS_Store").touch()
-    under_way = shop.imports.begin_upload()
-    item, proposal = kept_upload(shop, path)
-    shop.imports.sweep()
-    assert sorted(found.name for found in folder.iterdir()) == sorted([".DS_Store", item.id, under_way._folder.name])
-    under_way.close()
-    assert not under_way._folder.exists()
-    # Cancelled before it was started, it is over at once; it cannot be started then.
-    assert shop.imports.cancel(item.id).state is ImportStatus.CANCELLED
-    with pytest.raises(InvalidWriteError, match="is cancelled"):
-        shop.imports.start(item.id, proposal.settings)
-    # What was brought in is not kept as a file any more.
-    item, proposal = kept_upload(shop, path)
-    shop.imports.start(item.id, proposal.settings)
-    assert shop.imports.run(item.id).state is ImportStatus.DONE
-    assert not list((folder / item.id).iterdir())
-    with pytest.raises(InvalidWriteError, match="upload it again"):
-        shop.imports.propose_for(item.id)
-
-
-def test_what_goes_away_meanwhile_ends_an_import_with_its_reason(shop: Workspace, tmp_path: Path) -> None:
-    shop.fields.define("color", "text")
-    path = written(tmp_path, [["email", "color"], ["ada@x.example", "red"]])
-    item = shop.imports.begin(path, settings_of(["email", "color"]))
-    shop.fields.retire("color")
-    with pytest.raises(InvalidValueError, match="no field"):
-        shop.imports.run(item.id)
-    failed = shop.imports.get(item.id)
-    assert (failed.state, "color" in str(failed.problem)) == (ImportStatus.FAILED, True)
-
-
-def test_a_cancelled_import_ends_between_two_transactions(shop: Workspace, tmp_path: Path) -> None:
-    path = written(tmp_path, [["email"], *([f"p{number}@x.example"] for number in range(50))])
-    item = shop.imports.begin(path, settings_of(["email"]))
-
-    def cancel() -> bool:
-        if shop.imports.get(item.id).state is ImportStatus.RUNNING:
-            shop.imports.cancel(item.id)
-        return False
-
-    done = shop.imports.run(item.id, should_stop=cancel)
-    assert done.state in {ImportStatus.CANCELLED, ImportStatus.DONE}
-    assert len(state_of(shop)) == done.counts.row_count
 
 
 EMAILS = st.sampled_from(["a@x.example", "A@X.example ", "b@x.example", "c@x.example", "bad", ""])
