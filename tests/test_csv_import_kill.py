@@ -17,8 +17,8 @@ import populace
 from engine.storage.file_imports import ImportStatus
 
 ROOT = Path(__file__).parents[1]
-ROUNDS = int(os.environ.get("POPULACE_KILL_ROUNDS", "4"))
-ROWS = 3_000 * ROUNDS
+ROUNDS = int(os.environ.get("POPULACE_KILL_ROUNDS", "3"))
+ROWS = 1_500 * ROUNDS
 
 WORK = """
 import sys

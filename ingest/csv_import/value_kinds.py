@@ -170,7 +170,8 @@ class DateFormats:
 
 _MOST_FORMATS = 6
 _MOST_SHAPES = 200
-_MOST_DATE_CHARACTERS = 40
+_LEAST_DIGITS = 4
+_MAY_BE_DATE = re.compile(r"[0-9 ,./:+TZ-]*(?:[A-Za-z]{3,9}[0-9 ,./:+TZ-]*)?(?:[AaPp][Mm]|Z|UTC)?")
 _DIGIT = re.compile("[0-9]")
 _NUMBER_FORMATS = frozenset({UNIX_SECONDS, UNIX_MILLISECONDS, "YYYYMMDD"})
 
@@ -178,7 +179,7 @@ _NUMBER_FORMATS = frozenset({UNIX_SECONDS, UNIX_MILLISECONDS, "YYYYMMDD"})
 @lru_cache(maxsize=4096)
 def _formats_of_shape(shape: str) -> frozenset[str]:
     """The formats that a text may be written in of which only the digits are not known."""
-    if len(shape) > _MOST_DATE_CHARACTERS or "0" not in shape:
+    if shape.count("0") < _LEAST_DIGITS or not _MAY_BE_DATE.fullmatch(shape):
         return frozenset()
     return frozenset(name for name, form in DATE_FORMATS.items() if re.search(form.shape, shape))
 
