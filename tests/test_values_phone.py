@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import random
+
 import phonenumbers
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from phonenumbers import SUPPORTED_REGIONS, PhoneMetadata
 
 from ingest import values
 from ingest.dataset.columns import PHONE
 from ingest.values import RefusedValueError
-from ingest.values.phone import international, numbering_plans, plain_international
+from ingest.values.phone import _read_number, international, numbering_plans, plain_international, plain_national
 
 COUNTRIES = [None, "DE", "US", "FR", "IT", "AR", "MX", "BR", "RU", "GB", "CN", "XK"]
 CODES = sorted(map(str, phonenumbers.COUNTRY_CODE_TO_REGION_CODE))
@@ -139,3 +142,18 @@ def test_a_column_refuses_what_no_text_column_takes() -> None:
     converted = PHONE.convert(pl.Series(["+491711234567", None, "+49\x00", "0171 1234567"]))
     assert converted.values.to_list() == ["+491711234567", None, None, "0171 1234567"]
     assert list(converted.refused) == [2]
+
+
+@pytest.mark.parametrize("country", sorted(SUPPORTED_REGIONS))
+def test_national_numbers_that_are_read_at_once_are_read_as_phonenumbers_does(country: str) -> None:
+    choose = random.Random(country)
+    metadata = PhoneMetadata.metadata_for_region(country)
+    assert metadata is not None
+    assert metadata.general_desc is not None
+    for _ in range(20):
+        length = choose.choice(metadata.general_desc.possible_length) + choose.choice((-1, 0, 0, 1))
+        digits = "".join(choose.choice("0123456789") for _ in range(length))
+        before = choose.choice(("", "", metadata.national_prefix or "", str(metadata.country_code)))
+        text = f"{before}{digits[:3]}{choose.choice((' ', '-', '.', ''))}{digits[3:]}"
+        at_once = plain_national(text, country)
+        assert at_once in {None, _read_number(text, country)}, text
