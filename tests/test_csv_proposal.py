@@ -112,6 +112,16 @@ def test_numbers_tags_and_statuses_are_read_as_they_are_written() -> None:
 
 
 @pytest.mark.parametrize(
+    "header",
+    ["EMAIL_BLACKLISTED", "email_disabled", "Email Opt Out", "HasOptedOutOfEmail", "Unsubscribed from all email"],
+)
+def test_yes_means_no_where_a_header_asks_who_is_not_to_be_mailed(header: str) -> None:
+    (column,) = proposal_of({header: ["Yes", "No", "false"]}).settings.columns
+    assert column.target == "list_status"
+    assert column.words == {"yes": "unsubscribed", "no": "active", "false": "active"}
+
+
+@pytest.mark.parametrize(
     ("values", "decimal", "is_open"),
     [
         (["0.125", "0.250"], ".", False),

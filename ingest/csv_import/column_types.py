@@ -19,7 +19,7 @@ from ingest.dataset.column_types.instant import END_SECOND, FIRST_SECOND
 from ingest.dataset.column_types.tags import Tags
 from ingest.values.refused import RefusedValueError
 
-_TRUE = (
+TRUE_WORDS = (
     "true",
     "1",
     "yes",
@@ -40,7 +40,7 @@ _TRUE = (
     "evet",
     "はい",
 )
-_FALSE = ("false", "0", "no", "n", "f", "off", "nein", "non", "não", "nao", "nee", "nie", "nej", "hayır", "いいえ")
+FALSE_WORDS = ("false", "0", "no", "n", "f", "off", "nein", "non", "não", "nao", "nee", "nie", "nej", "hayır", "いいえ")
 _BESIDE_NUMBERS = r"[\s€$£¥₹%'’\u00a0\u202f]|^(?:EUR|USD|GBP|CHF|Fr\.|R\$)|(?:EUR|USD|GBP|CHF)$"
 
 
@@ -111,7 +111,7 @@ class WrittenBoolean(ColumnType):
     def convert(self, raw: pl.Series) -> Conversion:
         """True or false. Rows: one per text."""
         lowered = raw.str.to_lowercase()
-        return settle(raw, lowered.is_in(_TRUE), lowered.is_in(_TRUE + _FALSE), self._refuse)
+        return settle(raw, lowered.is_in(TRUE_WORDS), lowered.is_in(TRUE_WORDS + FALSE_WORDS), self._refuse)
 
     def _refuse(self, _: str) -> str:
         """Raises: RefusedValueError, always."""

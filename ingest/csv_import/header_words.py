@@ -253,7 +253,8 @@ _SAYS_LITTLE = frozenset(
 """Words that mean nothing certain where they are the last of several."""
 
 _INVERTED = re.compile(
-    r"unsubscri|opt(ed)? ?out|optout|do ?not ?(e ?)?mail|abgemeldet|desabonn|baja|disiscri|uitgeschr"
+    r"unsubscri|blacklist|blocklist|disabled|suppress|"
+    r"opt(ed)? ?out|optout|do ?not ?(e ?)?mail|abgemeldet|desabonn|baja|disiscri|uitgeschr"
 )
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 

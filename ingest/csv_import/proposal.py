@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from engine.definition.fields import CONTACT_FIELDS, FieldType
 from engine.storage.custom_fields import CustomFieldType
+from ingest.csv_import.column_types import FALSE_WORDS, TRUE_WORDS
 from ingest.csv_import.dialect import Dialect
 from ingest.csv_import.header_words import is_inverted, meanings, plain
 from ingest.csv_import.preview import Preview
@@ -24,7 +25,6 @@ from ingest.csv_import.settings import (
 from ingest.csv_import.value_kinds import DateFormats, Values, samples
 from ingest.fields import FieldState
 
-SURE, LIKELY, MAYBE = 0.9, 0.75, 0.5
 _MOST_AGREE = 0.8
 _SOME_AGREE = 0.5
 
@@ -244,14 +244,11 @@ def _column(
     )
 
 
-_NO = frozenset({"no", "false", "0", "n", "nein", "non", "nee", "nie", "nej"})
-_YES = frozenset({"yes", "true", "1", "y", "x", "ja", "oui", "sí", "si", "sì", "sim", "tak"})
-
-
 def _inverted_words(values: Values) -> Mapping[str, str]:
     """What yes and no mean where the header asks who is not to be mailed."""
     distinct = {text.lower() for text in values.texts.unique().to_list()}
-    return dict.fromkeys(sorted(distinct & _YES), "unsubscribed") | dict.fromkeys(sorted(distinct & _NO), "active")
+    yes, no = sorted(distinct & {*TRUE_WORDS}), sorted(distinct & {*FALSE_WORDS})
+    return dict.fromkeys(yes, "unsubscribed") | dict.fromkeys(no, "active")
 
 
 def _suggested_type(values: Values, dates: DateFormats) -> CustomFieldType:
