@@ -8,7 +8,6 @@ import structlog
 
 from api.worker import OpenWorkspaces, Worker
 from engine.errors import CallerError
-from engine.storage.file_imports import ImportStatus
 from ingest.csv_import.running import SHARED_PORTION_ROWS
 from ingest.workspace import Workspace
 
@@ -40,14 +39,8 @@ class Importer(Worker):
         if workspace_id not in self._swept:
             self._swept.add(workspace_id)
             workspace.imports.sweep()
-        if not workspace.imports.may_run:
-            return
-        workspace.imports.may_run = False  # before looking: whoever starts one meanwhile says so again
-        running = [item for item in reversed(workspace.imports.all()) if item.state is ImportStatus.RUNNING]
-        workspace.imports.may_run = workspace.imports.may_run or bool(running)
-        now = time.monotonic()
-        for item in running:
-            if self._paused_until.get(item.id, 0.0) <= now:
+        for item in workspace.imports.running():
+            if self._paused_until.get(item.id, 0.0) <= time.monotonic():
                 self._work_on(workspace_id, workspace, item.id)
                 return
 

@@ -14,7 +14,7 @@ from rich.table import Table
 from api.cli.console import StoppedHalfwayError, err, finish_undisturbed, out, print_json, print_table
 from api.cli.options import AsJson, MemoryLimit, Quiet, WorkspaceFolder, memory_bytes
 from api.cli.progress import progress_bar
-from api.documents.file_import import import_document, preview_document, proposal_document
+from api.documents.file_import import import_document, pace_of, preview_document, proposal_document
 from engine.errors import CallerError, InvalidValueError, OutputError, did_you_mean
 from engine.storage.custom_fields import CustomFieldType
 from engine.storage.file_imports import FileImport
@@ -104,15 +104,16 @@ def import_csv(
     for output in (rejected, save_settings):
         if output is not None and file.exists() and output.exists() and output.samefile(file):
             raise OutputError(output, "is the file that is read; name another one")
-    given = (mapping, keep_all, constant, date_format, decimal_comma, decimal_point, null_word, empty != "keep", lists)
-    others = (tags, timezone, phone_country, encoding, delimiter, header is not None)
-    if settings_file is not None and any((*given, *others)):
+    options = [
+        *(mapping or None, keep_all or None, constant or None, date_format or None, decimal_comma or None),
+        *(decimal_point or None, null_word or None, None if empty == "keep" else empty, lists or None, tags or None),
+        *(timezone, phone_country, encoding, delimiter, header),
+    ]
+    read = None if settings_file is None else _read_settings(settings_file)
+    if read is not None and options != [None] * len(options):
         raise CallerError("--settings: says everything; give no other option on what becomes of rows, or edit the file")
-    request = _words(
-        *(mapping, keep_all, constant, date_format, decimal_comma, decimal_point, null_word, empty, lists, tags),
-        *(timezone, phone_country, encoding, delimiter, header, dry_run),
-        None if settings_file is None else _read_settings(settings_file).model_dump(mode="json"),
-    )
+    # What was asked for, as text that is the same for the same command.
+    request = orjson.dumps([*options, dry_run, None if read is None else read.model_dump(mode="json")]).decode()
     with Workspace.open(workspace, memory_bytes=memory_bytes(memory_limit)) as opened:
         # The same command goes on before anything is proposed: fields that it made would be taken for known ones.
         begun = opened.imports.unfinished(file, request) if yes or dry_run else None
@@ -120,8 +121,8 @@ def import_csv(
             item = run_import(opened, begun, quiet=quiet or as_json)
             _end(opened, item, workspace, rejected, as_json=as_json)
             return
-        if settings_file is not None:
-            settings, columns = _read_settings(settings_file), None
+        if read is not None:
+            settings, columns = read, None
         else:
             proposal = opened.imports.propose(file, encoding=encoding, delimiter=delimiter, has_header=header)
             columns = proposal.columns
@@ -160,11 +161,6 @@ def import_csv(
         _end(opened, item, workspace, rejected, as_json=as_json)
 
 
-def _words(*options: object) -> str:
-    """What was asked for, as text that is the same for the same command."""
-    return orjson.dumps(options).decode()
-
-
 def _end(opened: Workspace, item: FileImport, workspace: Path, rejected: Path | None, *, as_json: bool) -> None:
     if rejected is not None:
         _copy_rejected(opened, item, rejected)
@@ -180,9 +176,8 @@ def run_import(opened: Workspace, item: FileImport, *, quiet: bool) -> FileImpor
         task = progress.add_task("importing", total=item.file_bytes, completed=item.bytes_done, amount="")
 
         def show(now: FileImport) -> None:
-            rate = now.counts.row_count / max(now.working_seconds, 0.001)
-            left = (now.file_bytes - now.bytes_done) * now.working_seconds / max(now.bytes_done, 1)
-            amount = f"{now.counts.row_count:,} rows, {rate:,.0f}/s, {left:,.0f} s left"
+            rate, left = pace_of(now)
+            amount = f"{now.counts.row_count:,} rows, {rate or 0:,.0f}/s, {left or 0:,.0f} s left"
             progress.update(task, completed=now.bytes_done, amount=amount)
 
         try:
@@ -230,10 +225,11 @@ def _with_options(
                 keys.add(key)
                 kind_of_values = shown.suggested_type or CustomFieldType.TEXT
                 found[place] |= _written(shown) | {"target": key, "type": kind_of_values}
+    told: dict[int, list[str]] = {}
     for name, form in formats:
-        place = place_of(name, "--date-format")
-        told = [form for other, form in formats if place_of(other, "--date-format") == place]
-        found[place] |= {"formats": told}
+        told.setdefault(place_of(name, "--date-format"), []).append(form)
+    for place, names in told.items():
+        found[place] |= {"formats": names}
     for mark, marked in ((",", commas), (".", points)):
         for name in marked:
             found[place_of(name, "--decimal-comma" if mark == "," else "--decimal-point")] |= {"decimal": mark}

@@ -6,17 +6,22 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
 from api.documents.instants import shown_instant
-from engine.storage.file_imports import COUNT_COLUMNS, FileImport
+from engine.storage.file_imports import COUNT_COLUMNS, FileImport, ImportStatus
 from ingest.csv_import.preview import Preview
 from ingest.csv_import.proposal import ProposedColumn
 
 
+def pace_of(item: FileImport) -> tuple[float | None, float | None]:
+    """Rows per second so far, and the seconds that are left at that rate; None where there is nothing to tell."""
+    rate = item.counts.row_count / item.working_seconds if item.working_seconds else None
+    if item.state is not ImportStatus.RUNNING or not item.bytes_done:
+        return rate, None
+    return rate, (item.file_bytes - item.bytes_done) * item.working_seconds / item.bytes_done
+
+
 def import_document(item: FileImport) -> dict[str, object]:
     """An import: how far it is, how fast, and how many seconds are left if it goes on like that."""
-    rate = item.counts.row_count / item.working_seconds if item.working_seconds else None
-    left = None
-    if item.state == "running" and item.bytes_done:
-        left = round((item.file_bytes - item.bytes_done) * item.working_seconds / item.bytes_done, 1)
+    rate, left = pace_of(item)
     return {
         "id": item.id,
         "name": item.name,
@@ -27,7 +32,7 @@ def import_document(item: FileImport) -> dict[str, object]:
         "bytes_done": item.bytes_done,
         **{name: getattr(item.counts, name) for name in COUNT_COLUMNS},
         "rows_per_second": None if rate is None else round(rate, 1),
-        "seconds_left": left,
+        "seconds_left": None if left is None else round(left, 1),
         "created_at": shown_instant(item.created_at),
         "updated_at": shown_instant(item.updated_at),
     }

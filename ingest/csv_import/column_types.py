@@ -8,7 +8,6 @@ from typing import ClassVar
 
 import polars as pl
 
-from engine.definition.points import iana_zones
 from engine.errors import shown
 from ingest.csv_import.date_formats import parsed
 from ingest.csv_import.settings import NO_STATUS_WORDS, STATUS_WORDS
@@ -153,16 +152,6 @@ class WrittenStatus(ColumnType):
     def _refuse(self, _: str) -> str:
         """Raises: RefusedValueError, always."""
         raise RefusedValueError("says nothing known of a subscription; say what it means in words")
-
-
-_ZONE_NAMES: dict[str, str] = {}
-
-
-def recognised_zone(text: str) -> str | None:
-    """A time zone as the IANA database spells it; None for any other text."""
-    if not _ZONE_NAMES:
-        _ZONE_NAMES.update({name.lower(): name for name in iana_zones()})
-    return _ZONE_NAMES.get(text.lower().replace(" ", "_"))
 
 
 def _either(names: tuple[str, ...]) -> str:

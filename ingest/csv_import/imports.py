@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,8 @@ from ingest.csv_import.dialect import Dialect, read_dialect
 from ingest.csv_import.fingerprint import fingerprint
 from ingest.csv_import.preview import Preview, previewed
 from ingest.csv_import.proposal import Proposal, proposed
-from ingest.csv_import.reader import PART_BYTES, Part, first_part
+from ingest.csv_import.reader import PART_BYTES, first_part
+from ingest.csv_import.rows import RowMaker
 from ingest.csv_import.running import (
     PORTION_ROWS,
     REJECTED_FILE,
@@ -90,8 +91,7 @@ class Imports:
         self._current: str | None = None
         self._is_cancelled = False
         self._uploading: set[str] = set()
-        self.may_run = True
-        """Whether an import may be running; whoever works on them all says that there is none."""
+        self._may_run = True
 
     def propose(
         self,
@@ -113,7 +113,8 @@ class Imports:
     def preview(self, path: Path, settings: ImportSettings) -> Preview:
         """The first rows of a file as they would be."""
         self.check(settings)
-        return previewed(self._sample(path, settings), settings, self._fields_with(settings), self._store.default_zone)
+        part = first_part(path, self._dialect(path, settings))
+        return previewed(part, settings, self._fields_with(settings), self._store.default_zone)
 
     def preview_of(self, import_id: str, settings: ImportSettings) -> Preview:
         """The same for the file of an import."""
@@ -161,7 +162,7 @@ class Imports:
 
         Raises: InvalidWriteError if one of this file that was asked for otherwise did not end; DatasetError.
         """
-        mark = self._new("", path.name, path, keeps_path=True).fingerprint
+        _, mark = _measured(path)
         for known in stored_imports(self._store):
             if known.state is ImportStatus.RUNNING and known.fingerprint == mark and known.path:
                 if known.request == request:
@@ -260,6 +261,15 @@ class Imports:
         """All imports, latest first."""
         return stored_imports(self._store)
 
+    def running(self) -> Sequence[FileImport]:
+        """Those that run, oldest first. Nothing is read where none did and none was started since."""
+        if not self._may_run:
+            return ()
+        self._may_run = False  # before looking: who starts one meanwhile says so again
+        found = [item for item in reversed(self.all()) if item.state is ImportStatus.RUNNING]
+        self._may_run = self._may_run or bool(found)
+        return found
+
     def get(self, import_id: str) -> FileImport:
         """One import."""
         found = stored_imports(self._store, import_id)
@@ -303,12 +313,13 @@ class Imports:
         preview = previewed(sample, proposal.settings, self._fields_with(proposal.settings), self._store.default_zone)
         return replace(proposal, preview=preview)
 
-    def _sample(self, path: Path, settings: ImportSettings) -> Part:
+    def _dialect(self, path: Path, settings: ImportSettings) -> Dialect:
+        """How a file is written. Raises: DatasetError if the settings are not of this file."""
         dialect = read_dialect(
             path, encoding=settings.encoding, delimiter=settings.delimiter, has_header=settings.has_header
         )
         check_headings(path, dialect, settings)
-        return first_part(path, dialect)
+        return dialect
 
     def _fields_with(self, settings: ImportSettings) -> Mapping[str, CustomFieldType]:
         """The custom fields that there are once the settings are followed."""
@@ -322,20 +333,20 @@ class Imports:
     def _started(self, item: FileImport, settings: ImportSettings, path: Path, *, is_dry_run: bool) -> FileImport:
         """Write down that an import runs; its new fields are there then."""
         self.check(settings)
-        previewed(self._sample(path, settings), settings, self._fields_with(settings), self._store.default_zone)
+        self._dialect(path, settings)
+        RowMaker(
+            settings, self._fields_with(settings), self._store.default_zone
+        )  # checks constants
         for column in settings.columns:
             if column.target is not None and column.type is not None and column.target not in self._fields.in_use:
                 self._fields.define(column.target, column.type, column.label or column.header or None)
         running = replace(item, settings=settings.model_dump_json(), is_dry_run=is_dry_run, state=ImportStatus.RUNNING)
         self._put(running)
-        self.may_run = True
+        self._may_run = True
         return running
 
     def _new(self, import_id: str, name: str, path: Path, *, keeps_path: bool) -> FileImport:
-        try:
-            size, mark = path.stat().st_size, fingerprint(path)
-        except OSError as error:
-            raise DatasetError(path, f"cannot be read: {error.strerror}") from error
+        size, mark = _measured(path)
         now = self._clock()
         return FileImport(
             id=import_id,
@@ -380,3 +391,11 @@ def _parts_of(file: BinaryIO, length: int) -> Iterator[bytes]:
         while length and (part := file.read(min(length, PART_BYTES))):
             length -= len(part)
             yield part
+
+
+def _measured(path: Path) -> tuple[int, str]:
+    """The size of a file in bytes, and its fingerprint. Raises: DatasetError."""
+    try:
+        return path.stat().st_size, fingerprint(path)
+    except OSError as error:
+        raise DatasetError(path, f"cannot be read: {error.strerror}") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -36,20 +36,16 @@ class Preview:
 
 def previewed(part: Part, settings: ImportSettings, custom_fields: Mapping[str, CustomFieldType], zone: str) -> Preview:
     """What becomes of the first records. Raises: InvalidValueError for a constant that is no value of its field."""
-    maker = RowMaker(settings, custom_fields, zone)
-    rejections = {rejection.row: rejection.problem for rejection in maker.rows(part).rejections}
-    shown: list[PreviewRow] = []
-    for row in range(1, min(part.last_row, PREVIEW_ROWS) + 1):
-        if row in rejections:
-            shown.append(PreviewRow(row, {}, rejections[row]))
-            continue
-        # By itself: a contact that comes again is shown as each of its records gives it.
-        at = part.rows.index_of(row)
-        assert at is not None
-        alone = replace(
-            part, rows=part.rows.slice(at, 1), columns=tuple(c.slice(at, 1) for c in part.columns), refused=()
+    rows = RowMaker(settings, custom_fields, zone).rows(part)
+    problems = {rejection.row: rejection.problem for rejection in rows.rejections}
+    frame = rows.frame.filter(pl.col(ROW_NUMBER) <= PREVIEW_ROWS)
+    taken = {row.pop(ROW_NUMBER): row for row in frame.iter_rows(named=True)}
+    shown = [
+        PreviewRow(
+            row,
+            {name: value for name, value in taken.get(row, {}).items() if value is not None},
+            problems.get(row),
         )
-        frame: pl.DataFrame = maker.rows(alone).frame.drop(ROW_NUMBER)
-        values = {name: value for name, value in frame.row(0, named=True).items() if value is not None}
-        shown.append(PreviewRow(row, values, None))
-    return Preview(shown, part.last_row, len(rejections))
+        for row in range(1, min(part.last_row, PREVIEW_ROWS) + 1)
+    ]
+    return Preview(shown, part.last_row, len(problems))

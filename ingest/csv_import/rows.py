@@ -19,7 +19,6 @@ from ingest.csv_import.column_types import (
     WrittenNumber,
     WrittenStatus,
     WrittenTags,
-    recognised_zone,
 )
 from ingest.csv_import.reader import Part
 from ingest.csv_import.settings import FULL_NAME, LIST_STATUS, MARK, TAGS, ColumnSettings, ImportSettings
@@ -31,6 +30,7 @@ from ingest.dataset.column_types.text import Text
 from ingest.dataset.columns import CONTACTS, GIVEN, ROW_NUMBER, tables_with
 from ingest.values.phone import phone
 from ingest.values.refused import RefusedValueError
+from ingest.values.timezone import known_timezone
 
 _NEVER_REMOVED = frozenset({"email", "created_at", "updated_at", "tags"})
 
@@ -162,7 +162,7 @@ class RowMaker:
         if name == LIST_STATUS:
             return WrittenStatus(column.words)
         if name == "timezone":
-            return RecognisedText(recognised_zone)
+            return RecognisedText(known_timezone)
         return self._known_types["first_name" if name == FULL_NAME else name]
 
     def _cells(self, part: Part) -> dict[int, _Cells]:

@@ -9,12 +9,13 @@ from functools import lru_cache
 
 import polars as pl
 
-from ingest.csv_import.column_types import WrittenNumber, WrittenStatus, recognised_zone
+from ingest.csv_import.column_types import WrittenNumber, WrittenStatus
 from ingest.csv_import.date_formats import DATE_FORMATS, UNIX_MILLISECONDS, UNIX_SECONDS, DateFormat, parsed
 from ingest.csv_import.settings import MARK, NULL_WORDS
 from ingest.values.country import known_country
 from ingest.values.language import known_language
 from ingest.values.phone import international
+from ingest.values.timezone import known_timezone
 
 LOOKED_AT = 500
 """So many values are looked at."""
@@ -88,7 +89,7 @@ class Values:
     @property
     def zones(self) -> float:
         """Which part are time zones of places."""
-        return self.share_known(lambda text: recognised_zone(text) if "/" in text or text == "UTC" else None)
+        return self.share_known(lambda text: known_timezone(text) if "/" in text or text == "UTC" else None)
 
     @property
     def statuses(self) -> float:

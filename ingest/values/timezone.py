@@ -26,6 +26,11 @@ def timezone(value: object) -> str:
     return name
 
 
+def known_timezone(text: str) -> str | None:
+    """The name as the pinned database spells it, blanks taken for underscores; None for text that names no zone."""
+    return _names_by_key().get(text.lower().replace(" ", "_"))
+
+
 @cache
 def _names() -> frozenset[str]:
     return iana_zones()
