@@ -334,9 +334,7 @@ class Imports:
         """Write down that an import runs; its new fields are there then."""
         self.check(settings)
         self._dialect(path, settings)
-        RowMaker(
-            settings, self._fields_with(settings), self._store.default_zone
-        )  # checks constants
+        RowMaker(settings, self._fields_with(settings), self._store.default_zone)  # checks constants
         for column in settings.columns:
             if column.target is not None and column.type is not None and column.target not in self._fields.in_use:
                 self._fields.define(column.target, column.type, column.label or column.header or None)
