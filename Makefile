@@ -25,8 +25,11 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup  ## segments over 20,000 generated contacts and a million events
 	@$(BIN)/populace demo
 
-test: setup  ## all tests; many wait for processes of their own, so there is one worker more than processors
-	@$(BIN)/python -m pytest -n $$($(BIN)/python -c 'import os; print(os.cpu_count() + 1)') --dist loadgroup
+# Many tests wait for processes of their own, so there is one worker more than processors. A test that hangs says where
+# and fails, and its worker is made anew.
+test: setup  ## all tests
+	@$(BIN)/python -m pytest -n $$($(BIN)/python -c 'import os; print(os.cpu_count() + 1)') --dist loadgroup \
+		-o faulthandler_timeout=900 -o faulthandler_exit_on_timeout=true
 
 lint: setup  ## linters and type checks
 	@$(BIN)/ruff check .

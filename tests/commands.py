@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -41,7 +42,7 @@ def _asked(words: list[str], cwd: Path, files: tuple[IO[str], ...]) -> int:
     server = _server()
     body = json.dumps({"words": words, "cwd": str(cwd)}).encode()
     socket.send_fds(server, [body], [file.fileno() for file in files])
-    server.settimeout(MOST_SECONDS)
+    server.settimeout(2 * MOST_SECONDS)
     answer = server.recv(_MESSAGE_BYTES)
     assert answer, "the process that commands are forked from has ended"
     return int(answer)
@@ -76,6 +77,7 @@ def fork_commands(descriptor: int) -> None:
             return
         child = os.fork()
         if child == 0:
+            signal.alarm(MOST_SECONDS)  # it ends, whatever it waits for: all that come after wait for it
             asking.close()
             request = json.loads(body)
             for number, file in enumerate(files):

@@ -101,8 +101,12 @@ def _started(root: Path, process: subprocess.Popen[bytes], log: list[str]) -> Se
     """The server, once it says where it listens; what it said before that."""
     assert process.stdout is not None
     said: list[str] = []
+    too_late = threading.Timer(START_SECONDS, process.kill)
+    too_late.start()
     while line := process.stdout.readline().decode():
         if line.startswith("listening on "):
+            too_late.cancel()
             return Server(root, line.split()[2].rstrip(","), process, log, tuple(said))
         said.append(line)
+    too_late.cancel()
     raise AssertionError(f"the server did not start: {process.wait()}, {log}")

@@ -42,9 +42,11 @@ def uploaded(client: httpx.Client, text: str = TEXT, name: str = "kunden.csv") -
 def ended(client: httpx.Client, import_id: str) -> dict[str, Any]:
     """The import once it has ended, as its stream tells."""
     last: dict[str, Any] = {}
+    deadline = time.monotonic() + 120
     with client.stream("GET", f"/v1/imports/{import_id}/progress") as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         for line in answer.iter_lines():
+            assert time.monotonic() < deadline, last
             if line.startswith("data: "):
                 last = json.loads(line.removeprefix("data: "))
     return last
@@ -108,7 +110,9 @@ def test_an_import_goes_on_when_the_server_was_killed(tmp_path: Path) -> None:
         import_id = found["upload"]["id"]
         settings = found["proposal"]["settings"]
         client.post(f"/v1/imports/{import_id}/start", json={"settings": settings}).raise_for_status()
-        while not client.get(f"/v1/imports/{import_id}").json()["row_count"]:
+        deadline = time.monotonic() + 60
+        while not (item := client.get(f"/v1/imports/{import_id}").json())["row_count"]:
+            assert time.monotonic() < deadline, item
             time.sleep(0.01)
         server.process.kill()
         server.process.wait()

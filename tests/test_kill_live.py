@@ -71,7 +71,9 @@ def test_a_killed_live_workspace_agrees_with_itself_and_catches_up(workspace: Pa
         assert shop.check().is_clean
     with populace.open(workspace, live=True) as shop:
         assert shop.wait_until_current(60)
+        deadline = time.monotonic() + 60
         while not shop._store.rows("FROM memberships") or shop._store.rows("FROM touched"):
+            assert time.monotonic() < deadline
             time.sleep(0.01)
     with populace.open(workspace) as shop:
         check_transitions(shop)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -244,7 +245,9 @@ def test_what_is_alone_shares_its_group_with_nobody() -> None:
         thread = threading.Thread(target=group.submit, args=([write],), kwargs={"alone": write == "alone"})
         thread.start()
         threads.append(thread)
+        deadline = time.monotonic() + 60
         while len(groups) < 1 or (number > 0 and group._waiting_count < number):
+            assert time.monotonic() < deadline
             threading.Event().wait(0.001)
     may_go_on.set()
     for thread in threads:
