@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,7 +33,7 @@ def test_it_says_what_a_dictionary_says(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(identity_index, "_hashes_of", weak_hashes)
         patch.setattr(identity_index, "MOST_CHANGES", 3)
-        part = (pl.Series([*stored], dtype=pl.String), np.array([*stored.values()], np.int32))
+        part = ([*stored], np.array([*stored.values()], np.int32))
         index = IdentityIndex([part])
         owners: dict[str, int | None] = {**stored}
         for change in changes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -13,6 +13,7 @@ from typing import Any
 from anyio import to_thread
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.routing import BaseRoute
 
 from api.http import errors, health, hooks, profiles, public, rest, rpc
 from api.http.gate import Gate, Limits
@@ -20,6 +21,7 @@ from api.http.idempotency import Keys
 from api.http.metrics import Metrics
 from api.http.rates import Rate, Rates
 from api.http.rest.shapes import PROBLEM_TYPE
+from api.http.routes import Routes
 from api.http.shapes import Failure
 from api.http.tokens import Tokens
 from api.http.workspaces import Workspaces
@@ -98,9 +100,14 @@ def create_app(workspaces: Workspaces, tokens: Tokens, settings: ServerSettings 
     )
     errors.install(app)
     app.add_middleware(Gate, limits=wanted.limits, metrics=metrics, patient=rest.PATIENT, streams=rest.STREAMS)
-    for part in (rest, rpc, profiles, hooks, public, health):
-        app.include_router(part.router)
-    app.openapi = lambda: _document(app)  # type: ignore[method-assign]  # as FastAPI's documentation has it
+    routes = Routes(
+        [
+            *(*rest.ROUTES, *rpc.ROUTES, *public.ROUTES),
+            *(*profiles.router.routes, *hooks.router.routes, *health.router.routes),
+        ]
+    )
+    app.router.routes.insert(0, routes)
+    app.openapi = lambda: _document(app, routes.all)  # type: ignore[method-assign]  # as FastAPI's documentation has it
     return app
 
 
@@ -121,11 +128,11 @@ def _content_of_error(path: str, status: str) -> dict[str, Any]:
     return {"application/json": {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}}
 
 
-def _document(app: FastAPI) -> dict[str, Any]:
+def _document(app: FastAPI, routes: Sequence[BaseRoute]) -> dict[str, Any]:
     """The OpenAPI document, with the media type that problems of `/v1/*` really have."""
     if app.openapi_schema is None:
         document = get_openapi(
-            title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
+            title=app.title, version=app.version, description=app.description, routes=routes, tags=app.openapi_tags
         )
         for path, operations in document["paths"].items():
             for operation in operations.values():

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
+from fastapi.security.base import SecurityBase
 
 from api.http.errors import ForbiddenError, UnauthenticatedError
 from api.http.rates import Rates
 from api.http.tokens import Scope, Token, Tokens
 from api.http.workspaces import UnknownWorkspaceError, Workspaces
 from ingest.workspace import Workspace
-
-_bearer = HTTPBearer(auto_error=False, description="A token that `populace token create` printed.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +38,6 @@ class Caller:
         return self.workspaces.get(self.token.workspace_id)
 
 
-BearerToken = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-
-
 def caller_of(request: Request, text: str | None, scope: Scope) -> Caller:
     """Who asks with this text as token. Raises: UnauthenticatedError, ForbiddenError, TooManyRequestsError."""
     tokens: Tokens = request.app.state.tokens
@@ -56,14 +52,26 @@ def caller_of(request: Request, text: str | None, scope: Scope) -> Caller:
     return Caller(token, request.app.state.workspaces)
 
 
-def _caller_with(scope: Scope) -> Callable[[Request, HTTPAuthorizationCredentials | None], Awaitable[Caller]]:
-    async def caller(request: Request, credentials: BearerToken) -> Caller:
-        return caller_of(request, None if credentials is None else credentials.credentials, scope)
+def bearer_token(request: Request) -> str | None:
+    """The token of a request, as its header has it."""
+    scheme, _, text = request.headers.get("authorization", "").partition(" ")
+    return text.strip() or None if scheme.lower() == "bearer" else None
 
-    return caller
+
+class TokenWith(SecurityBase):
+    """What a route depends on whose callers need a token with a scope; `read` finds its text."""
+
+    def __init__(self, scope: Scope, *, read: Callable[[Request], str | None] = bearer_token) -> None:
+        self.model = HTTPBearerModel(description="A token that `populace token create` printed.")
+        self.scheme_name = "HTTPBearer"
+        self._scope, self._read = scope, read
+
+    async def __call__(self, request: Request) -> Caller:
+        """Who asks. Raises: see `caller_of`."""
+        return caller_of(request, self._read(request), self._scope)
 
 
-Reader = Annotated[Caller, Depends(_caller_with(Scope.READ))]
-Writer = Annotated[Caller, Depends(_caller_with(Scope.WRITE))]
-Analyst = Annotated[Caller, Depends(_caller_with(Scope.SQL))]
-Admin = Annotated[Caller, Depends(_caller_with(Scope.ADMIN))]
+Reader = Annotated[Caller, Depends(TokenWith(Scope.READ))]
+Writer = Annotated[Caller, Depends(TokenWith(Scope.WRITE))]
+Analyst = Annotated[Caller, Depends(TokenWith(Scope.SQL))]
+Admin = Annotated[Caller, Depends(TokenWith(Scope.ADMIN))]

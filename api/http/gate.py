@@ -190,12 +190,7 @@ class _Request:
 
 def _template_of(scope: Message) -> str:
     """The path of the route that answered, with names where values stand; `none` where there is none."""
-    route = getattr(scope.get("route"), "path", None)
-    if route is None:
-        return "none"
-    # A route knows its path within its router only: what stands before that is as it was asked for.
-    asked, tail = scope["path"].split("/"), route.split("/")[1:]
-    return "/".join([*asked[: len(asked) - len(tail)], *tail])
+    return getattr(scope.get("route"), "path", None) or "none"
 
 
 def _too_large(limits: Limits) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Depends, Path, Request
 from pydantic import BaseModel, Field
 
-from api.http.authentication import BearerToken, Caller, caller_of
+from api.http.authentication import Caller, TokenWith, bearer_token
 from api.http.json_route import json_router
 from api.http.shapes import FAILURES
 from api.http.tokens import Scope
@@ -54,11 +54,10 @@ class TakenEvents(BaseModel):
     failed: dict[int, str]
 
 
-async def _caller(request: Request, by_token: BearerToken) -> Caller:
-    """Who asks: by a token as always, or as the password of an address such as https://hook:TOKEN@host/hooks/..."""
+def _token(request: Request) -> str | None:
+    """A token as always, or as the password of an address such as https://hook:TOKEN@host/hooks/..."""
     scheme, _, text = request.headers.get("authorization", "").partition(" ")
-    password = _password(text) if scheme.lower() == "basic" else None
-    return caller_of(request, password if by_token is None else by_token.credentials, Scope.WRITE)
+    return _password(text) if scheme.lower() == "basic" else bearer_token(request)
 
 
 def _password(text: str) -> str | None:
@@ -74,7 +73,7 @@ def take_events(
     workspace_id: Annotated[str, Path(examples=["main"])],
     provider: Annotated[str, Path(pattern=r"^[a-z0-9_-]{1,32}$", examples=["postmark"])],
     body: ProviderEvents,
-    caller: Annotated[Caller, Depends(_caller)],
+    caller: Annotated[Caller, Depends(TokenWith(Scope.WRITE, read=_token))],
 ) -> TakenEvents:
     """Take what a provider tells into the timelines of contacts."""
     written = caller.workspace(workspace_id).events.record_many([_event(provider, item) for item in body.events])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from api.http.public import forms, links, preferences
 
 _MODULES = (forms, links, preferences)
@@ -13,6 +11,4 @@ TAGS = [module.TAG for module in _MODULES]
 PAGES = frozenset({"/confirm", "/unsubscribe", "/notification-center"})
 """Paths that answer people: what is wrong is said by a page, too."""
 
-router = APIRouter()
-for _module in _MODULES:
-    router.include_router(_module.router)
+ROUTES = [route for module in _MODULES for route in module.router.routes]

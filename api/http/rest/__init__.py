@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from api.http.rest import contacts, events, fields, imports, lists, members, segments, sql, tags, templates, transitions
+from api.http.rest.shapes import PREFIX
 
-PREFIX = "/v1"
 _MODULES = (contacts, events, imports, tags, fields, lists, templates, segments, members, transitions, sql)
 
 TAGS = [module.TAG for module in _MODULES]
 
-router = APIRouter(prefix=PREFIX)
-for _module in _MODULES:
-    router.include_router(_module.router)
+ROUTES = [route for module in _MODULES for route in module.router.routes]
 
 PATIENT = frozenset(
     f"{PREFIX}{path}"

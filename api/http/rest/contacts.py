@@ -11,8 +11,7 @@ from pydantic import BaseModel, Field
 from api.http.authentication import Admin, Reader, Writer
 from api.http.cursors import instant_and_text_of, next_cursor, number_of
 from api.http.idempotency import IdempotencyKey, Keys
-from api.http.json_route import json_router
-from api.http.rest.shapes import PROBLEMS, Contact, ContactKey, ContactValues, address_of
+from api.http.rest.shapes import Contact, ContactKey, ContactValues, address_of, v1_router
 from engine.execute.timeline_pages import TimelineEntry
 from ingest.writes.contact_address import address_in
 from ingest.writes.write import Outcome
@@ -21,7 +20,7 @@ MOST_LISTED, LISTED = 1_000, 100
 
 TAG = {"name": "v1 contacts", "description": "Contacts, and what is known of each."}
 
-router = json_router("v1 contacts", PROBLEMS)
+router = v1_router("contacts")
 
 _WHERE = """Fields with `=`, `<>`, `<`, `in (...)`, `between`, `contains`, `starts with`, `is null`; `has_tag('vip')`,
 `on_list('news')`, `in_segment('readers')`; `and`, `or`, `not`: see docs/http.md."""

@@ -17,8 +17,7 @@ from starlette.exceptions import HTTPException
 from api.http.authentication import Writer
 from api.http.gate import Limits
 from api.http.idempotency import Attempt, IdempotencyKey, Keys, hash_of
-from api.http.json_route import json_router
-from api.http.rest.shapes import PROBLEMS
+from api.http.rest.shapes import v1_router
 from engine.errors import InvalidWriteError
 from ingest.workspace import Workspace
 from ingest.writes.write import Outcome, Written
@@ -31,7 +30,7 @@ MOST_FAILURES = 1_000
 
 TAG = {"name": "v1 events", "description": "What happened to contacts."}
 
-router = json_router("v1 events", PROBLEMS)
+router = v1_router("events")
 
 
 class FailedEvent(BaseModel):

@@ -9,13 +9,12 @@ from fastapi import Path
 from pydantic import BaseModel, Field
 
 from api.http.authentication import Admin, Reader, Writer
-from api.http.json_route import json_router
-from api.http.rest.shapes import PROBLEMS
+from api.http.rest.shapes import v1_router
 from api.http.shapes import Strict
 
 TAG = {"name": "v1 fields", "description": "The fields that users define."}
 
-router = json_router("v1 fields", PROBLEMS)
+router = v1_router("fields")
 
 FieldKey = Annotated[str, Path(description="Key of the field.", examples=["plan"])]
 

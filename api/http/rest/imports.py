@@ -17,8 +17,7 @@ from starlette.exceptions import HTTPException
 from api.documents.file_import import import_document, preview_document, proposal_document
 from api.http.authentication import Reader, Writer
 from api.http.gate import Limits
-from api.http.json_route import json_router
-from api.http.rest.shapes import PROBLEMS
+from api.http.rest.shapes import v1_router
 from api.http.shapes import Strict
 from engine.errors import UnknownImportError
 from engine.storage.file_imports import FileImport
@@ -34,7 +33,7 @@ _RUNS = ("running", "waiting")
 
 TAG = {"name": "v1 imports", "description": "CSV files of contacts: see docs/csv-import.md."}
 
-router = json_router("v1 imports", PROBLEMS)
+router = v1_router("imports")
 
 ImportId = Annotated[str, Path(description="Id of the import.", examples=["4f1c0e"])]
 _EXAMPLE: dict[str, Any] = {

@@ -10,14 +10,13 @@ from fastapi import Path
 from pydantic import BaseModel, Field
 
 from api.http.authentication import Admin, Reader, Writer
-from api.http.json_route import json_router
-from api.http.rest.shapes import PROBLEMS
+from api.http.rest.shapes import v1_router
 from api.http.shapes import Strict
 from ingest.writes.kept import KEPT
 
 TAG = {"name": "v1 lists", "description": "The lists of a workspace."}
 
-router = json_router("v1 lists", PROBLEMS)
+router = v1_router("lists")
 
 ListId = Annotated[str, Path(description="Id of the list.", examples=["news"])]
 

@@ -11,8 +11,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from api.http.authentication import Reader
-from api.http.json_route import json_router
-from api.http.rest.shapes import PROBLEMS, ContactKey, address_of
+from api.http.rest.shapes import ContactKey, address_of, v1_router
 from api.http.shapes import Strict
 from api.http.streams import Format, StreamedRows
 from engine.execute.members import EMAIL_SCHEMA
@@ -21,7 +20,7 @@ MOST_ASKED = 1_000
 
 TAG = {"name": "v1 members", "description": "Who is in which segment, as last computed."}
 
-router = json_router("v1 members", PROBLEMS)
+router = v1_router("members")
 
 SegmentId = Annotated[str, Path(description="Id of the segment.", examples=["british"])]
 

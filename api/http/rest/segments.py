@@ -11,8 +11,7 @@ from pydantic import BaseModel, Field
 from api.documents.explanation import explanation_as_json
 from api.documents.plan import plan_as_json
 from api.http.authentication import Admin, Reader, Writer
-from api.http.json_route import json_router
-from api.http.rest.shapes import PROBLEMS, ContactKey, address_of
+from api.http.rest.shapes import ContactKey, address_of, v1_router
 from api.http.shapes import TREE_EXAMPLE, Strict
 from engine.definition import Segment, read_segment
 from ingest.segment_methods import SegmentState
@@ -20,7 +19,7 @@ from ingest.workspace import Workspace
 
 TAG = {"name": "v1 segments", "description": "Definitions, what they would find, and why."}
 
-router = json_router("v1 segments", PROBLEMS)
+router = v1_router("segments")
 
 PLAN_PATH = "/segments/plan"
 PREVIEW_ID = "preview"

@@ -6,14 +6,16 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import Path
+from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
+from api.http.json_route import json_router
 from api.http.shapes import FAILURES, Strict
 from engine.errors import InvalidWriteError
 from engine.execute.contact_records import ContactRecord
 from ingest.writes.contact_address import Contact as Address
 
+PREFIX = "/v1"
 PROBLEM_TYPE = "application/problem+json"
 
 
@@ -31,6 +33,11 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": said["description"]} for status, said in FAILURES.items()
 }
 PROBLEMS[HTTPStatus.CONFLICT.value] = {"model": Problem, "description": "It is there already."}
+
+
+def v1_router(tag: str) -> APIRouter:
+    """A router below `/v1` that answers with problems what cannot be done."""
+    return json_router(f"v1 {tag}", PROBLEMS, prefix=PREFIX)
 
 
 class Identity(Strict):

@@ -8,8 +8,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import Field
 
 from api.http.authentication import Analyst
-from api.http.json_route import json_router
-from api.http.rest.shapes import PROBLEMS
+from api.http.rest.shapes import v1_router
 from api.http.shapes import Strict
 from api.http.streams import MEDIA_TYPES, Format, StreamedRows
 
@@ -19,7 +18,7 @@ MOST_TIMEOUT_MS, TIMEOUT_MS = 600_000, 60_000
 
 TAG = {"name": "v1 sql", "description": "Questions in SQL."}
 
-router = json_router("v1 sql", PROBLEMS)
+router = v1_router("sql")
 
 _CONTENT: dict[str, Any] = {name.partition(";")[0]: {} for name in MEDIA_TYPES.values()}
 

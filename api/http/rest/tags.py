@@ -9,14 +9,13 @@ from fastapi import Path
 from pydantic import BaseModel, Field
 
 from api.http.authentication import Admin, Reader, Writer
-from api.http.json_route import json_router
-from api.http.rest.shapes import PROBLEMS
+from api.http.rest.shapes import v1_router
 from api.http.shapes import Strict
 from ingest.writes.kept import KEPT
 
 TAG = {"name": "v1 tags", "description": "The tags of contacts."}
 
-router = json_router("v1 tags", PROBLEMS)
+router = v1_router("tags")
 
 TagName = Annotated[str, Path(description="Name of the tag.", examples=["vip"])]
 

@@ -9,14 +9,13 @@ from fastapi import Path
 from pydantic import BaseModel, Field
 
 from api.http.authentication import Admin, Reader, Writer
-from api.http.json_route import json_router
-from api.http.rest.shapes import PROBLEMS
+from api.http.rest.shapes import v1_router
 from api.http.shapes import Strict
 from engine.storage.mail_templates import MailTemplate
 
 TAG = {"name": "v1 templates", "description": "The texts of mails that lists send: see docs/mail.md."}
 
-router = json_router("v1 templates", PROBLEMS)
+router = v1_router("templates")
 
 TemplateId = Annotated[str, Path(description="Id of the template.", examples=["welcome"])]
 

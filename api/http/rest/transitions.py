@@ -14,8 +14,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from api.http.authentication import Reader
-from api.http.json_route import json_router
-from api.http.rest.shapes import PROBLEMS
+from api.http.rest.shapes import v1_router
 from ingest.workspace import Workspace
 
 PATH = "/transitions"
@@ -27,7 +26,7 @@ HEARTBEAT_SECONDS = 15.0
 
 TAG = {"name": "v1 transitions", "description": "Who entered and left which segment, when and why."}
 
-router = json_router("v1 transitions", PROBLEMS)
+router = v1_router("transitions")
 
 After = Annotated[int, Query(ge=0, le=2**62, description="The number of the last transition that you have.")]
 SegmentIds = Annotated[list[str] | None, Query(alias="segment", description="Of these segments alone.")]

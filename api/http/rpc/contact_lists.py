@@ -9,15 +9,13 @@ from pydantic import BaseModel, Field
 
 from api.http.authentication import Reader, Writer
 from api.http.cursors import next_cursor, number_of
-from api.http.json_route import json_router
-from api.http.rpc.shapes import Asked, ContactList, Email, Success, WorkspaceId
-from api.http.shapes import FAILURES
+from api.http.rpc.shapes import Asked, ContactList, Email, Success, WorkspaceId, rpc_router
 from engine.errors import UnknownContactError
 from engine.execute.contact_listing import ContactFilter
 
 TAG = {"name": "contact lists", "description": "The subscriptions of contacts."}
 
-router = json_router("contact lists", FAILURES)
+router = rpc_router("contact lists")
 
 ListId = Annotated[str, Query(description="Id of the list.", examples=["news"])]
 

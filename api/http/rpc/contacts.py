@@ -9,7 +9,6 @@ from pydantic import BaseModel, Field
 
 from api.http.authentication import Admin, Reader, Writer
 from api.http.cursors import next_cursor, number_of
-from api.http.json_route import json_router
 from api.http.rpc.shapes import (
     Asked,
     Contact,
@@ -21,8 +20,8 @@ from api.http.rpc.shapes import (
     Success,
     WorkspaceId,
     contact_values,
+    rpc_router,
 )
-from api.http.shapes import FAILURES
 from engine.execute.contact_listing import SEARCHED_FIELDS, ContactFilter
 from engine.execute.contact_records import ContactRecord
 from ingest.workspace import Workspace
@@ -35,7 +34,7 @@ MOST_LISTED, LISTED = 100, 20
 
 TAG = {"name": "contacts", "description": "Create, change, find, list and erase contacts."}
 
-router = json_router("contacts", FAILURES)
+router = rpc_router("contacts")
 
 _EXAMPLE = {"email": "ada@example.com", "first_name": "Ada", "country": "GB", "tags": ["vip"]}
 

@@ -9,9 +9,8 @@ from fastapi import Query
 from pydantic import BaseModel, Field
 
 from api.http.authentication import Reader, Writer
-from api.http.json_route import json_router
-from api.http.rpc.shapes import Asked, WorkspaceId
-from api.http.shapes import FAILURES, Strict
+from api.http.rpc.shapes import Asked, WorkspaceId, rpc_router
+from api.http.shapes import Strict
 from engine.errors import InvalidWriteError
 from engine.execute.custom_event_records import CustomEventRecord
 
@@ -20,7 +19,7 @@ MOST_LISTED, LISTED = 100, 50
 
 TAG = {"name": "custom events", "description": "What an application tells in its own words."}
 
-router = json_router("custom events", FAILURES)
+router = rpc_router("custom events")
 
 EventName = Annotated[str, Query(description="Name of the event.", examples=["shop.order"])]
 

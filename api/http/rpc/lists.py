@@ -9,16 +9,14 @@ from fastapi import Query
 from pydantic import BaseModel, Field
 
 from api.http.authentication import Admin, Reader, Writer
-from api.http.json_route import json_router
-from api.http.rpc.shapes import Asked, Success, WorkspaceId
-from api.http.shapes import FAILURES
+from api.http.rpc.shapes import Asked, Success, WorkspaceId, rpc_router
 from engine.errors import InvalidWriteError
 from engine.storage.lists import ListState
 from ingest.writes.kept import KEPT, Kept
 
 TAG = {"name": "lists", "description": "The lists of a workspace, and who is to be on them."}
 
-router = json_router("lists", FAILURES)
+router = rpc_router("lists")
 
 
 class Template(BaseModel):

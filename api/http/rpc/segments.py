@@ -9,10 +9,9 @@ from fastapi import Query
 from pydantic import BaseModel, Field
 
 from api.http.authentication import Admin, Reader, Writer
-from api.http.json_route import json_router
-from api.http.rpc.shapes import Asked, WorkspaceId
+from api.http.rpc.shapes import Asked, WorkspaceId, rpc_router
 from api.http.rpc.shapes import Success as Done
-from api.http.shapes import FAILURES, TREE_EXAMPLE
+from api.http.shapes import TREE_EXAMPLE
 from engine.definition import Segment, read_segment
 from engine.errors import InvalidWriteError
 from ingest.segment_methods import SegmentState
@@ -24,7 +23,7 @@ PREVIEW_ID = "preview"
 
 TAG = {"name": "segments", "description": "Definitions, what they would find, and who is in them."}
 
-router = json_router("segments", FAILURES)
+router = rpc_router("segments")
 
 
 class SegmentObject(BaseModel):

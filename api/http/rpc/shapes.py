@@ -5,15 +5,21 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import Query
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from api.http.shapes import Strict
+from api.http.json_route import json_router
+from api.http.shapes import FAILURES, Strict
 from engine.definition.fields import CONTACT_FIELDS, FieldType
 from engine.execute.contact_records import ContactRecord, SubscriptionRecord
 
 WorkspaceId = Annotated[str, Query(description="Id of the workspace: that of the token.")]
 Email = Annotated[str, Query(description="E-mail of the contact.", examples=["ada@example.com"])]
+
+
+def rpc_router(tag: str) -> APIRouter:
+    """A router below `/api`."""
+    return json_router(tag, FAILURES, prefix="/api")
 
 
 class Asked(Strict):

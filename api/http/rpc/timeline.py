@@ -10,16 +10,14 @@ from pydantic import BaseModel, Field
 
 from api.http.authentication import Reader
 from api.http.cursors import instant_and_text_of, next_cursor
-from api.http.json_route import json_router
-from api.http.rpc.shapes import Email, WorkspaceId
-from api.http.shapes import FAILURES
+from api.http.rpc.shapes import Email, WorkspaceId, rpc_router
 from engine.execute.timeline_pages import TimelineEntry
 
 MOST_LISTED, LISTED = 100, 50
 
 TAG = {"name": "timeline", "description": "What happened to a contact."}
 
-router = json_router("timeline", FAILURES)
+router = rpc_router("timeline")
 
 
 class Entry(BaseModel):

@@ -11,9 +11,8 @@ from fastapi import Query, Request
 from pydantic import BaseModel, Field
 
 from api.http.authentication import Admin, Caller, Reader
-from api.http.json_route import json_router
-from api.http.rpc.shapes import Asked, Success, WorkspaceId
-from api.http.shapes import FAILURES, Strict
+from api.http.rpc.shapes import Asked, Success, WorkspaceId, rpc_router
+from api.http.shapes import Strict
 from api.webhooks.addresses import check_url
 from api.webhooks.sender import Sender
 from engine.errors import InvalidValueError
@@ -29,7 +28,7 @@ TAG = {
     "description": "Who is told of what happens, signed as Standard Webhooks has it: see docs/webhooks.md.",
 }
 
-router = json_router("webhook subscriptions", FAILURES)
+router = rpc_router("webhook subscriptions")
 
 SubscriptionId = Annotated[str, Query(description="Id of the subscription.", examples=["0b9f6a1e"])]
 

@@ -17,6 +17,7 @@ from engine.storage.migrations import (
     v007_webhooks,
     v008_mail_templates,
     v009_file_imports,
+    v010_plain_identities,
 )
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -29,6 +30,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     v007_webhooks.STATEMENTS,
     v008_mail_templates.STATEMENTS,
     v009_file_imports.STATEMENTS,
+    v010_plain_identities.STATEMENTS,
 )
 """The statements of each migration; the first one makes version 1."""
 
