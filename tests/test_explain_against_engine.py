@@ -67,7 +67,7 @@ def later_instants(random: Random, start: datetime, end: datetime | None) -> lis
     return [start + random.randrange(size) * MICROSECOND for size in reach if size]
 
 
-@settings(max_examples=max(settings().max_examples // 3, 1))  # each is some twenty evaluations
+@settings(max_examples=max(settings().max_examples // 4, 1))  # each is some twenty evaluations
 @given(tape=TAPES)
 def test_explain_says_what_evaluation_finds(tape: bytes) -> None:
     world, rows = world_and_segments_of(tape)

@@ -289,7 +289,7 @@ ENDS: list[Step] = [
 ROWS = "SELECT count(*) FROM contacts UNION ALL SELECT count(*) FROM subscriptions"
 
 
-@settings(max_examples=max(settings().max_examples // 15, 1), suppress_health_check=list(HealthCheck))
+@settings(max_examples=max(settings().max_examples // 28, 1), suppress_health_check=list(HealthCheck))
 @example(history=EVERYTHING, drawn=[LEAVES[0]])
 @example(history=ENDS[:3], drawn=[LEAVES[0]])
 @example(history=ENDS, drawn=[LEAVES[0]])

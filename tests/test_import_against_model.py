@@ -71,7 +71,7 @@ DATASETS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=settings().max_examples // 4)
+@settings(max_examples=settings().max_examples // 8)
 @given(datasets=st.lists(DATASETS.filter(bool), min_size=1, max_size=4))
 def test_any_imports_leave_the_rows_of_the_model_and_again_nothing_new(datasets: list[dict[str, Any]]) -> None:
     model = ImportModel()

@@ -181,7 +181,7 @@ DATASETS = st.fixed_dictionaries(
 )  # fmt: skip
 
 
-@settings(max_examples=settings().max_examples // 20)
+@settings(max_examples=settings().max_examples // 40)
 @given(dataset=DATASETS, chance=st.randoms(use_true_random=False))
 def test_any_dataset_gives_the_same_however_it_is_cut_and_repeated(
     dataset: dict[str, list[dict[str, Any]]], chance: random.Random

@@ -174,7 +174,7 @@ def world_of(cursor: Any) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=40)
+@settings(max_examples=settings().max_examples // 10)
 @given(
     history=HISTORIES, subscriptions=SUBSCRIPTIONS, events=EVENTS, one=PLANS, other=PLANS, in_one_group=st.booleans()
 )

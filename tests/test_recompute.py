@@ -219,7 +219,7 @@ def test_a_preview_keeps_nothing(workspace: Workspace) -> None:
 STEPS = st.lists(st.sampled_from(["data", "more data", "segments", "recompute", "later", "delete"]), max_size=6)
 
 
-@settings(max_examples=settings().max_examples // 8)
+@settings(max_examples=settings().max_examples // 16)
 @given(one=world_and_segments(), other=world_and_segments(), steps=STEPS)
 def test_after_any_steps_members_are_those_of_the_reference_and_transitions_add_up(
     one: tuple[dict[str, Any], list[dict[str, Any]]],

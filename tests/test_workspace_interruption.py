@@ -33,10 +33,21 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def interrupted_after(seconds: float, number: int, *arguments: object) -> tuple[int, str, float]:
-    """Exit code, standard error, and how long the command took to end after the signal."""
-    command = [sys.executable, "-c", "from api.cli.entry import main; main()", *map(str, arguments)]
+    """Exit code, standard error, and how long the command took to end, after a signal so long after it began."""
+    begun, begins = os.pipe()
+    code = f"from api.cli.entry import main; import os; os.write({begins}, b'.'); main()"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        pass_fds=[begins],
+    )
+    os.close(begins)
+    os.read(begun, 1)
+    os.close(begun)
     time.sleep(seconds)
     process.send_signal(number)
     sent = time.monotonic()

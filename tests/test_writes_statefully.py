@@ -372,7 +372,7 @@ if RUNS:
         suppress_health_check=list(HealthCheck),
     )
 else:
-    _SETTINGS = settings(max_examples=25, stateful_step_count=20, suppress_health_check=list(HealthCheck))
+    _SETTINGS = settings(max_examples=15, stateful_step_count=20, suppress_health_check=list(HealthCheck))
 
 TestWrites = WritesMachine.TestCase
 TestWrites.settings = _SETTINGS

@@ -350,13 +350,12 @@ def _trim(cursor: duckdb.DuckDBPyConnection, webhook_id: str, now: datetime) -> 
 def stored_deliveries(
     store: Store, webhook_id: str, *, status: str | None, limit: int, offset: int
 ) -> tuple[list[DeliveryRow], int]:
-    """Deliveries of a webhook, latest first, and how many there are in all."""
+    """Deliveries of a webhook, latest first, and how many there are in all, of one state of the store."""
     where, parameters = "webhook_id = $1 AND ($2::VARCHAR IS NULL OR status = $2)", [webhook_id, status]
-    rows = store.rows(
-        f"SELECT {_NAMES} FROM webhook_deliveries WHERE {where} ORDER BY number DESC LIMIT $3 OFFSET $4",
-        [*parameters, limit, offset],
-    )
-    ((count,),) = store.rows(f"SELECT count(*) FROM webhook_deliveries WHERE {where}", parameters)
+    page = f"SELECT {_NAMES} FROM webhook_deliveries WHERE {where} ORDER BY number DESC LIMIT $3 OFFSET $4"
+    with store.reading() as cursor:
+        rows = cursor.execute(page, [*parameters, limit, offset]).fetchall()
+        ((count,),) = cursor.execute(f"SELECT count(*) FROM webhook_deliveries WHERE {where}", parameters).fetchall()
     return [DeliveryRow(*row) for row in rows], int(count)
 
 
