@@ -29,7 +29,7 @@ demo: setup  ## segments over 20,000 generated contacts and a million events
 # and fails, and its worker is made anew.
 test: setup  ## all tests
 	@$(BIN)/python -m pytest -n $$($(BIN)/python -c 'import os; print(os.cpu_count() + 1)') --dist loadgroup \
-		-o faulthandler_timeout=900 -o faulthandler_exit_on_timeout=true
+		-o faulthandler_timeout=1800 -o faulthandler_exit_on_timeout=true
 
 lint: setup  ## linters and type checks
 	@$(BIN)/ruff check .

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
+
+from tests.scheduling import LastingScheduling
 
 SHARED = Path(os.environ.get("POPULACE_SHARED", Path(__file__).parents[2] / "shared"))
 
@@ -43,6 +46,11 @@ LONGEST_FIRST = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {name: place for place, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LastingScheduling:
+    return LastingScheduling(config, log)
 
 
 @pytest.fixture(scope="session")
