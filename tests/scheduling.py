@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from xdist.scheduler import LoadGroupScheduling
+from xdist.scheduler import LoadGroupScheduling  # type: ignore[import-untyped]
 
 
-class LastingScheduling(LoadGroupScheduling):
+class LastingScheduling(LoadGroupScheduling):  # type: ignore[misc]
     """Groups of tests go to one worker each; what a dead worker had not done goes to others, but for what killed it."""
 
     def schedule(self) -> None:
-        """Give work to all workers; those that came later get two parts, for a worker begins one when it has the next."""
+        """Give work to all workers; to those that came later two parts: one is begun when the next is there."""
         super().schedule()
         for node in self.nodes:
             self._reschedule(node)
@@ -27,7 +27,7 @@ class LastingScheduling(LoadGroupScheduling):
         if not left:
             return None
         _, tests = left[0]
-        fatal = next(name for name, is_done in tests.items() if not is_done)
+        fatal: str = next(name for name, is_done in tests.items() if not is_done)
         tests[fatal] = True
         self.workqueue.update((scope, tests) for scope, tests in left if not all(tests.values()))
         for other in self.nodes:
