@@ -103,10 +103,11 @@ def _started(root: Path, process: subprocess.Popen[bytes], log: list[str]) -> Se
     said: list[str] = []
     too_late = threading.Timer(START_SECONDS, process.kill)
     too_late.start()
-    while line := process.stdout.readline().decode():
-        if line.startswith("listening on "):
-            too_late.cancel()
-            return Server(root, line.split()[2].rstrip(","), process, log, tuple(said))
-        said.append(line)
-    too_late.cancel()
+    try:
+        while line := process.stdout.readline().decode():
+            if line.startswith("listening on "):
+                return Server(root, line.split()[2].rstrip(","), process, log, tuple(said))
+            said.append(line)
+    finally:
+        too_late.cancel()
     raise AssertionError(f"the server did not start: {process.wait()}, {log}")

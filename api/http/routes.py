@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from itertools import takewhile
 
-from starlette.routing import BaseRoute, Match, Route
+from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 _Start = tuple[str, ...]
@@ -20,23 +21,23 @@ class Routes(BaseRoute):
 
     def __init__(self, routes: Sequence[BaseRoute]) -> None:
         self.all = tuple(routes)
-        self._by_start: dict[_Start, list[Route]] = {}
+        self._by_start: dict[_Start, list[APIRoute]] = {}
         for route in routes:
-            assert isinstance(route, Route)
-            fixed = route.path_format.partition("{")[0].rpartition("/")[0] if "{" in route.path_format else route.path
-            self._by_start.setdefault(_start_of(fixed), []).append(route)
+            assert isinstance(route, APIRoute)
+            words = takewhile(lambda word: "{" not in word, _start_of(route.path_format))
+            self._by_start.setdefault(tuple(words), []).append(route)
 
-    def matches(self, scope: Scope) -> tuple[Match, dict[str, Any]]:
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """The route that a request is for; with another method than it has, if there is none but that."""
-        partial: dict[str, Any] | None = None
+        partial: Scope | None = None
         if scope["type"] == "http":
             start = _start_of(scope["path"])
             for route in self._by_start.get(start) or self._by_start.get(start[:1], []):
                 match, found = route.matches(scope)
                 if match is Match.FULL:
-                    return match, {**found, "route": route}
+                    return match, found
                 if match is Match.PARTIAL and partial is None:
-                    partial = {**found, "route": route}
+                    partial = found
         return (Match.NONE, {}) if partial is None else (Match.PARTIAL, partial)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
