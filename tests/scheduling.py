@@ -20,6 +20,11 @@ class LastingScheduling(LoadGroupScheduling):  # type: ignore[misc]
         for node in self.nodes:
             self._reschedule(node)
 
+    def _reschedule(self, node: Any) -> None:
+        """Give a worker more work if it is short of it; one that still gathers its tests asks once it has them."""
+        if node in self.registered_collections:
+            super()._reschedule(node)
+
     def remove_node(self, node: Any) -> str | None:
         """Take a worker out; the test at which it died, if it had one."""
         work = self.assigned_work.pop(node)

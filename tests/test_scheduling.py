@@ -7,15 +7,23 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 
 CONFTEST = """
+import os
+import time
 import pytest
 from tests.scheduling import LastingScheduling
 
 @pytest.hookimpl
 def pytest_xdist_make_scheduler(config, log):
     return LastingScheduling(config, log)
+
+def pytest_collection_modifyitems():
+    if os.environ.get("PYTEST_XDIST_WORKER") == SLOW:
+        time.sleep(2)
 """
 
 TESTS = """
@@ -29,8 +37,9 @@ def test_it(number):
 """
 
 
-def test_a_worker_that_dies_costs_one_test(tmp_path: Path) -> None:
-    (tmp_path / "conftest.py").write_text(CONFTEST)
+@pytest.mark.parametrize("slow", ["nobody", "gw0", "gw2", "gw3"])
+def test_a_worker_that_dies_costs_one_test_also_while_another_gathers_its_tests(tmp_path: Path, slow: str) -> None:
+    (tmp_path / "conftest.py").write_text(f"SLOW = {slow!r}\n{CONFTEST}")
     (tmp_path / "test_it.py").write_text(TESTS)
     command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup", "-p", "no:cacheprovider"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
