@@ -80,6 +80,36 @@ def test_contacts_events_segments_and_sql(client: populace.Client) -> None:
     assert caught.value.status == 404
 
 
+def test_what_one_request_cannot_hold_takes_several(
+    client: populace.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("CONTACTS_AT_ONCE", "EVENTS_AT_ONCE", "MEMBERSHIPS_AT_ONCE"):
+        monkeypatch.setattr(f"api.client.client.{name}", 2)
+    emails = [f"c{number}@example.com" for number in range(5)]
+    for email in emails:
+        client.upsert({"email": email, "fields": {"country": "GB"}})
+    client.apply("british", {"tree": field("country", "equals", "GB")})
+    assert [contact["email"] for contact in client.contacts()] == emails[::-1]
+    assert client.memberships([*emails, "x@example.com"]) == {**dict.fromkeys(emails, ["british"]), "x@example.com": None}
+    opened = {"kind": "open_email", "occurred_at": NOW}
+    done = client.record({**opened, "email": email} for email in (*emails[:3], "nobody@example.com", emails[3], "no"))
+    assert (done["created"], [item["index"] for item in done["failed"]]) == (4, [3, 5])
+    assert len(list(client.transitions())) == len(emails)
+
+
+@pytest.mark.parametrize("key", ["shop/7", "a b/?#%2F+&", "50%/ünï", "tom@shop.example/1"])
+def test_any_key_names_a_contact(client: populace.Client, key: str) -> None:
+    client.upsert({"identities": [{"kind": "external_id", "value": key}], "fields": {"country": "GB"}})
+    client.apply("british", {"tree": field("country", "equals", "GB")})
+    named = f"external_id:{key}"
+    assert client.contact(named)["fields"]["country"] == "GB"
+    wait_for(lambda: client.is_member("british", named), expected=True)
+    client.erase(named)
+    with pytest.raises(populace.ServerError, match="no contact") as caught:
+        client.contact(named)
+    assert caught.value.status == 404
+
+
 def test_what_is_wrong_is_said_with_its_place(client: populace.Client) -> None:
     with pytest.raises(populace.ServerError, match="not an e-mail address") as caught:
         client.upsert({"email": "nonsense"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -61,6 +62,15 @@ def wait_for_size(shop: httpx.Client, segment_id: str, size: int) -> None:
     ):
         assert time.monotonic() < deadline, found
         time.sleep(0.02)
+
+
+def test_the_documentation_loads_nothing_from_elsewhere(server: Server) -> None:
+    page = httpx.get(f"{server.url}/docs").raise_for_status().text
+    loaded = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert any(path.endswith(".js") for path in loaded)
+    for path in loaded:
+        assert path.startswith("/")
+        httpx.get(f"{server.url}{path}").raise_for_status()
 
 
 def test_a_contact_is_created_merged_changed_and_erased(shop: httpx.Client) -> None:
@@ -193,6 +203,17 @@ def test_tags_fields_and_lists(shop: httpx.Client) -> None:
     assert done(shop.get("lists")) == {"lists": [done(shop.get("lists/news"))]}
     assert shop.delete("lists/news").status_code == 204
     refused(shop.get("lists/news"), 404)
+
+
+def test_names_may_have_slashes_and_an_unknown_method_is_told_those_that_are(shop: httpx.Client) -> None:
+    assert shop.put("tags/a%2Fb", json={"color": "#1f6feb"}).status_code == 204
+    assert [tag["name"] for tag in done(shop.get("tags"))["tags"]] == ["a/b"]
+    assert shop.delete("tags/a%2fb").status_code == 204
+    answer = shop.post("contacts/shop%2F7")
+    refused(answer, 405)
+    assert answer.headers["allow"] == "DELETE, GET, PATCH"
+    refused(shop.get("contacts%2Fshop"), 404)
+    assert "no contact has" in refused(shop.get("contacts/external_id:shop%2F7/timeline"), 404)["detail"]
 
 
 def test_definitions_are_previewed_planned_kept_and_explained(shop: httpx.Client) -> None:

@@ -22,6 +22,7 @@ from engine.errors import CallerError, PopulaceError
 TIMEOUT_SECONDS = 60.0
 ATTEMPTS = 6
 RETRY_SECONDS = 45.0
+CONTACTS_AT_ONCE = 1_000
 EVENTS_AT_ONCE = 5_000
 MEMBERSHIPS_AT_ONCE = 1_000
 WAIT_SECONDS = 30.0
@@ -75,7 +76,7 @@ class Client:
         """All contacts, newest first, or those that a filter finds: see docs/http.md."""
         cursor: str | None = None
         while True:
-            page = self._json("GET", "/v1/contacts", query={"filter": filter, "cursor": cursor, "limit": 1_000})
+            page = self._json("GET", "/v1/contacts", query={"filter": filter, "cursor": cursor, "limit": CONTACTS_AT_ONCE})
             yield from page["contacts"]
             cursor = page["next_cursor"]
             if cursor is None:

@@ -13,6 +13,7 @@ from typing import Any
 from anyio import to_thread
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi_offline import FastAPIOffline
 from starlette.routing import BaseRoute
 
 from api.http import errors, health, hooks, profiles, public, rest, rpc
@@ -82,7 +83,8 @@ def create_app(workspaces: Workspaces, tokens: Tokens, settings: ServerSettings 
         for worker in workers:
             await to_thread.run_sync(worker.stop)
 
-    app = FastAPI(
+    app = FastAPIOffline(  # its pages bring their scripts along: no token is typed beside one of somebody else
+        redoc_url=None,
         title="populace",
         version=version("populace"),
         description=DESCRIPTION,
@@ -106,6 +108,7 @@ def create_app(workspaces: Workspaces, tokens: Tokens, settings: ServerSettings 
             *(*profiles.router.routes, *hooks.router.routes, *health.router.routes),
         ]
     )
+    app.state.routes = routes
     app.router.routes.insert(0, routes)
     app.openapi = lambda: _document(app, routes.all)  # type: ignore[method-assign]  # as FastAPI's documentation has it
     return app

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
@@ -130,20 +129,10 @@ def install(app: FastAPI) -> None:
         status = HTTPStatus(error.status_code)
         said = status.phrase.lower() if error.detail == status.phrase else str(error.detail)
         headers = error.headers
-        if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        if status is HTTPStatus.METHOD_NOT_ALLOWED and (methods := app.state.routes.methods_of(request.scope)):
             # The router names the methods of one route; several may have this path.
-            headers = {"Allow": ", ".join(_methods_of(app.openapi()["paths"], request.url.path))}
+            headers = {"Allow": ", ".join(methods)}
         return _answer(request, status, said, headers=headers)
-
-
-def _methods_of(paths: Mapping[str, Mapping[str, object]], asked: str) -> list[str]:
-    """The methods that the routes of a path have."""
-    found: set[str] = set()
-    for path, methods in {asked: paths[asked]}.items() if asked in paths else paths.items():
-        pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path))
-        if re.fullmatch(pattern, asked):
-            found.update(method.upper() for method in methods)
-    return sorted(found)
 
 
 def error_body(path: str, status: HTTPStatus, message: str, *, at: str | None = None) -> tuple[bytes, str]:
