@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -80,17 +81,18 @@ def test_contacts_events_segments_and_sql(client: populace.Client) -> None:
     assert caught.value.status == 404
 
 
-def test_what_one_request_cannot_hold_takes_several(
-    client: populace.Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("CONTACTS_AT_ONCE", "EVENTS_AT_ONCE", "MEMBERSHIPS_AT_ONCE"):
+def test_what_one_request_cannot_hold_takes_several(client: populace.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CONTACTS_AT_ONCE", "EVENTS_AT_ONCE", "MEMBERSHIPS_AT_ONCE", "TRANSITIONS_AT_ONCE"):
         monkeypatch.setattr(f"api.client.client.{name}", 2)
     emails = [f"c{number}@example.com" for number in range(5)]
     for email in emails:
         client.upsert({"email": email, "fields": {"country": "GB"}})
     client.apply("british", {"tree": field("country", "equals", "GB")})
     assert [contact["email"] for contact in client.contacts()] == emails[::-1]
-    assert client.memberships([*emails, "x@example.com"]) == {**dict.fromkeys(emails, ["british"]), "x@example.com": None}
+    assert client.memberships([*emails, "x@example.com"]) == {
+        **dict.fromkeys(emails, ["british"]),
+        "x@example.com": None,
+    }
     opened = {"kind": "open_email", "occurred_at": NOW}
     done = client.record({**opened, "email": email} for email in (*emails[:3], "nobody@example.com", emails[3], "no"))
     assert (done["created"], [item["index"] for item in done["failed"]]) == (4, [3, 5])
@@ -195,23 +197,31 @@ def test_keys_of_one_request_at_the_same_time_wait_and_are_kept_for_a_day(
         assert keys._connection.execute("SELECT count(*) FROM keys").fetchall() == [(1,)]
 
 
-def test_what_fails_on_the_way_is_tried_again_with_the_same_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = iter([None, 503, 429, 200])
-    seen: list[tuple[str | None, bytes]] = []
+Seen = list[tuple[str | None, bytes]]
+
+
+@contextmanager
+def answering(statuses: Iterable[int | None]) -> Iterator[tuple[populace.Client, Seen]]:
+    """A client of a server that answers with these statuses (None: not at all), and what it was asked: key and body."""
+    answers, seen = iter(statuses), Seen()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
             seen.append((self.headers["idempotency-key"], body))
             status = next(answers)
             if status is None:
                 self.close_connection = True
                 return
-            text = b'{"email": "ada@example.com"}' if status == 200 else b'{"detail": "later"}'
+            counts = '"created": 1, "updated": 0, "unchanged": 0, "failed_count": 0, "failed": []'
+            text = b'{"email": "ada@example.com", %s}' % counts.encode() if status == 200 else b'{"detail": "no"}'
             self.send_response(status)
             self.send_header("content-length", str(len(text)))
             self.end_headers()
             self.wfile.write(text)
+
+        def do_DELETE(self) -> None:
+            self.do_POST()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Say nothing."""
@@ -219,8 +229,30 @@ def test_what_fails_on_the_way_is_tried_again_with_the_same_key(monkeypatch: pyt
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as fake:
         threading.Thread(target=fake.serve_forever, daemon=True).start()
         with stamina.set_testing(True, attempts=6), populace.Client(f"http://127.0.0.1:{fake.server_port}", "t") as it:
-            assert it.upsert({"email": ADA})["email"] == ADA
+            yield it, seen
         fake.shutdown()
-    assert len(seen) == 4
-    assert len(set(seen)) == 1
-    assert seen[0][0]
+
+
+def test_what_fails_on_the_way_is_tried_again_with_the_same_key() -> None:
+    with answering([None, 503, 429, 200, None, 502, 504, 200]) as (client, seen):
+        assert client.upsert({"email": ADA})["email"] == ADA
+        assert client.record([{"email": ADA, "kind": "visit"}])["created"] == 1
+    upserts, records = seen[:4], seen[4:]
+    assert (len(upserts), len(set(upserts)), len(records), len(set(records))) == (4, 1, 4, 1)
+    assert upserts[0][0]
+    assert records[0][0] not in {None, upserts[0][0]}
+
+
+def test_who_was_erased_by_a_request_whose_answer_was_lost_is_erased() -> None:
+    with answering([None, 404, 404]) as (client, seen):
+        client.erase(ADA)
+        with pytest.raises(populace.ServerError):
+            client.erase(ADA)
+    assert len(seen) == 3
+
+
+def test_what_cannot_be_helped_by_trying_again_is_not_tried_again() -> None:
+    with answering([400]) as (client, seen):
+        with pytest.raises(populace.ServerError) as caught:
+            client.upsert({"email": ADA})
+        assert (caught.value.status, len(seen)) == (400, 1)

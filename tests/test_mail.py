@@ -147,17 +147,23 @@ def test_mails_wait_for_the_server_and_for_their_template(tmp_path: Path) -> Non
     with shop(tmp_path / "shops", port) as (server, client):
         put(client, "lists/news", is_public=True, welcome_template_id="later")
         put(client, "lists/other", is_public=True, is_double_optin=True)
-        body = {"workspace_id": "main", "contact": {"email": ADA}, "list_ids": ["news", "other"]}
+        put(client, "lists/gone", is_public=True, is_double_optin=True)
+        body = {"workspace_id": "main", "contact": {"email": ADA}, "list_ids": ["news", "other", "gone"]}
         client.post("/subscribe", json=body)
         deadline = time.monotonic() + 15
         while not any("mail_server_fails" in line for line in server.log):
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        assert 'populace_mails_waiting{workspace="main"} 2.0' in client.get("/metrics").text
+        assert 'populace_mails_waiting{workspace="main"} 3.0' in client.get("/metrics").text
+        assert client.delete("/v1/lists/gone").status_code == 204
         with inbox(port) as found:
             assert "confirm" in found.wait_for(1)[0]["Subject"]
             put(client, "templates/later", subject="Welcome", text="Hello")
             assert found.wait_for(2)[1]["Subject"] == "Welcome"
+            while 'populace_mails_waiting{workspace="main"} 0.0' not in client.get("/metrics").text:
+                assert time.monotonic() < deadline + 30
+                time.sleep(0.05)
+            assert len(found.mails) == 2
 
 
 def test_a_mailbox_that_takes_nothing_is_off_its_lists_and_one_that_is_full_is_tried_again(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ RETRY_SECONDS = 45.0
 CONTACTS_AT_ONCE = 1_000
 EVENTS_AT_ONCE = 5_000
 MEMBERSHIPS_AT_ONCE = 1_000
+TRANSITIONS_AT_ONCE = 1_000
 WAIT_SECONDS = 30.0
 
 _AGAIN = frozenset(
@@ -76,7 +77,9 @@ class Client:
         """All contacts, newest first, or those that a filter finds: see docs/http.md."""
         cursor: str | None = None
         while True:
-            page = self._json("GET", "/v1/contacts", query={"filter": filter, "cursor": cursor, "limit": CONTACTS_AT_ONCE})
+            page = self._json(
+                "GET", "/v1/contacts", query={"filter": filter, "cursor": cursor, "limit": CONTACTS_AT_ONCE}
+            )
             yield from page["contacts"]
             cursor = page["next_cursor"]
             if cursor is None:
@@ -138,7 +141,8 @@ class Client:
         self, *, after: int = 0, segments: Sequence[str] | None = None, follow: bool = False
     ) -> Iterator[dict[str, Any]]:
         """Who entered and left after a number, in order; with `follow` without end, as it happens."""
-        query = {"segment": segments, "wait_seconds": WAIT_SECONDS if follow else 0}
+        wait_seconds = WAIT_SECONDS if follow else 0
+        query = {"segment": segments, "limit": TRANSITIONS_AT_ONCE, "wait_seconds": wait_seconds}
         while True:
             page = self._json("GET", "/v1/transitions", query={**query, "after": after})
             yield from page["transitions"]

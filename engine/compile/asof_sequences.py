@@ -36,8 +36,8 @@ def asof_sequence_query(
     `columns` are those of events.
     """
     sequence = scan.sequence
-    query = exp.select(column("contact_id", ROW), named(exp.true(), scan.conditions[0].name)).distinct()
-    query = query.from_(_found(sequence).subquery(ROW))
+    query = exp.select(column("contact_id", ROW), named(exp.true(), scan.conditions[0].name)).distinct(copy=False)
+    query = query.from_(_found(sequence).subquery(ROW, copy=False), copy=False)
     for name, events, window in _event_steps(sequence):
         step = _events_query(scan, events, window, columns, as_of_end, zone_edges)
         query = query.with_(name, as_=step, copy=False)
@@ -77,11 +77,11 @@ def _events_query(
             common = _common(scan.sequence, columns)
             shown.append(named(common, "common"))
             where.append(is_not_null(common.copy()))
-        part = exp.select(*shown).from_(source_of(events, as_of_end, columns.dialect))
+        part = exp.select(*shown).from_(source_of(events, as_of_end, columns.dialect), copy=False)
         is_local = isinstance(window, LocalWindow) or any(local_windows_of_events(events))
         if zone_edges is not None and is_local:
             part = with_zone_edges(with_contacts_of(EVENTS, part), CONTACTS, zone_edges)
-        parts.append(part.where(*where))
+        parts.append(part.where(*where, copy=False))
     return parts[0] if len(parts) == 1 else exp.union(*parts, distinct=False, copy=False)
 
 
@@ -97,33 +97,33 @@ def _common(sequence: DidSteps, columns: Columns) -> exp.Expr:
 def _done(sequence: DidSteps, number: int) -> exp.Select:
     """The query of the events that complete the steps up to a number."""
     step, this, before = sequence.steps[number - 1], f"step_{number}", _done_name(number - 1)
-    query = exp.select(*(column(name, this) for name in (*_keys(sequence), "moment"))).from_(table(this))
+    query = exp.select(*(column(name, this) for name in (*_keys(sequence), "moment"))).from_(table(this), copy=False)
     if step.within is None and not step.without:
         # However long ago: only the first time counts.
-        return query.join(_first(sequence, before), on=_is_later(sequence, this, LAST))
+        return query.join(_first(sequence, before), on=_is_later(sequence, this, LAST), copy=False)
     query = _asof(query, before, LAST, on=_is_later(sequence, this, LAST))
     if step.without:
         query = _asof(query, f"between_{number}", BETWEEN, on=_is_later(sequence, this, BETWEEN), side="LEFT")
     moments = (column("moment", source) for source in (this, LAST, BETWEEN))
-    return query.where(*follows(step, *moments))
+    return query.where(*follows(step, *moments), copy=False)
 
 
 def _first(sequence: DidSteps, source: str) -> exp.Subquery:
     """The first of the events of each contact, and of each common value."""
     keys = _keys(sequence)
     first = named(exp.Min(this=column("moment", source)), "moment")
-    query = exp.select(*(column(key, source) for key in keys), first).from_(table(source))
-    return query.group_by(*(column(key, source) for key in keys)).subquery(LAST)
+    query = exp.select(*(column(key, source) for key in keys), first).from_(table(source), copy=False)
+    return query.group_by(*(column(key, source) for key in keys), copy=False).subquery(LAST, copy=False)
 
 
 def _found(sequence: DidSteps) -> exp.Select:
     """The events that complete all steps, and were not followed by what must be absent."""
     last = _done_name(len(sequence.steps))
-    query = exp.select(column("contact_id", last)).from_(table(last))
+    query = exp.select(column("contact_id", last)).from_(table(last), copy=False)
     if sequence.absence is None:
         return query
     query = _asof(query, "absent", NEXT, on=_is_later(sequence, NEXT, last), side="LEFT")
-    return query.where(*stays_absent(sequence.absence, column("moment", last), column("moment", NEXT)))
+    return query.where(*stays_absent(sequence.absence, column("moment", last), column("moment", NEXT)), copy=False)
 
 
 def _done_name(number: int) -> str:
@@ -138,7 +138,7 @@ def _keys(sequence: DidSteps) -> list[str]:
 
 def _asof(query: exp.Select, source: str, alias: str, *, on: exp.Expr, side: str | None = None) -> exp.Select:
     """The query with the nearest event of another step, for the only inequality in `on`."""
-    joined = query.join(table(source, alias), on=on)
+    joined = query.join(table(source, alias), on=on, copy=False)
     joined.args["joins"][-1].set("method", "ASOF")
     if side is not None:
         joined.args["joins"][-1].set("side", side)

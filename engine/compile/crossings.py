@@ -46,18 +46,24 @@ def crossing_queries(crossings: Crossings) -> Iterator[CrossingQuery]:
         yield _events_query("custom_events", column("event_name", EVENTS), by_name)
     for events, windows in crossings.events.items():
         if isinstance(events, GoalEvents):
-            query = exp.select().from_(table("custom_events", EVENTS)).where(*source_conditions(events))
+            query = (
+                exp.select()
+                .from_(table("custom_events", EVENTS), copy=False)
+                .where(*source_conditions(events), copy=False)
+            )
             yield _query(query, EVENTS, column("occurred_at", EVENTS), windows)
     if crossings.has_custom_events:
         for name in ("deleted_at", "superseded_at"):
-            query = exp.select().from_(table("custom_events", EVENTS))
+            query = exp.select().from_(table("custom_events", EVENTS), copy=False)
             yield _query(query, EVENTS, column(name, EVENTS), [crossings.ends])
     for subject, windows in crossings.fields.items():
-        query = exp.select().from_(table("contacts", CONTACTS))
+        query = exp.select().from_(table("contacts", CONTACTS), copy=False)
         yield _query(query, CONTACTS, instant_of(subject, _columns(CONTACTS)), windows, subject)
     alive = Window(None, just_after(crossings.after))
     for (kind, subject), windows in crossings.properties.items():
-        query = exp.select().from_(source_of(kind, alive, DUCKDB)).where(*source_conditions(kind))
+        query = (
+            exp.select().from_(source_of(kind, alive, DUCKDB), copy=False).where(*source_conditions(kind), copy=False)
+        )
         yield _query(query, EVENTS, instant_of(subject, _columns(EVENTS)), windows, subject)
 
 
@@ -77,7 +83,7 @@ def _events_query(source: str, kind: exp.Column, by_kind: Mapping[str, Iterable[
     """One pass over the events of several kinds; which windows are those of which kind is for the reader."""
     windows = {name: tuple(found) for name, found in by_kind.items()}
     is_of_kind = exp.In(this=kind, expressions=[text(name) for name in sorted(windows)])
-    query = exp.select().from_(table(source, EVENTS)).where(is_of_kind)
+    query = exp.select().from_(table(source, EVENTS), copy=False).where(is_of_kind, copy=False)
     every = [window for found in windows.values() for window in found]
     return _of_windows(query, EVENTS, column("occurred_at", EVENTS), every, source=kind.copy(), windows=windows)
 
@@ -105,14 +111,14 @@ def _of_windows(
         query = with_contacts_of(alias, query)
     hulls = united(part for window in every for part in stretches_of(window))
     if subject is not None:
-        query = query.where(condition(ValueTest(subject, IsInWindows(tuple(hulls))), _columns(alias)))
+        query = query.where(condition(ValueTest(subject, IsInWindows(tuple(hulls))), _columns(alias)), copy=False)
     else:
         parts = [in_window(at, hull, DUCKDB) or [is_not_null(at.copy())] for hull in hulls]
-        query = query.where(any_of([all_of(part) for part in parts]))
+        query = query.where(any_of([all_of(part) for part in parts]), copy=False)
     selected = [column("contact_id", alias), named(source, "source"), named(at.copy(), "at")]
     if has_zones:
         selected.append(column("zone_id", CONTACTS))
-    return CrossingQuery(DUCKDB.sql(query.select(*selected)), windows, has_zones)
+    return CrossingQuery(DUCKDB.sql(query.select(*selected, copy=False)), windows, has_zones)
 
 
 def _columns(alias: str) -> Columns:

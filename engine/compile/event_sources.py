@@ -27,7 +27,7 @@ def source_of(events: Events, as_of_end: Window, dialect: Dialect) -> exp.Table 
         case GoalEvents():
             return _alive_custom_events(as_of_end, dialect, ("goal_type", "goal_name", "goal_value"))
         case KindOfEvents(kind=kind) if kind.startswith(CUSTOM_EVENT_PREFIX):
-            return _custom_event_kind(kind, as_of_end, dialect).subquery(EVENTS)
+            return _custom_event_kind(kind, as_of_end, dialect).subquery(EVENTS, copy=False)
         case KindOfEvents():
             return table("timeline", EVENTS)
         case _:
@@ -55,13 +55,15 @@ def events_of_kinds(kinds: Sequence[str], as_of_end: Window, dialect: Dialect) -
     if plain:
         is_of_kind = exp.In(this=column("kind", "x"), expressions=[text(kind) for kind in plain])
         columns = [column(name, "x") for name in ("kind", *names)]
-        parts.append(exp.select(*columns).from_(table("timeline", "x")).where(is_of_kind))
+        parts.append(exp.select(*columns).from_(table("timeline", "x"), copy=False).where(is_of_kind, copy=False))
     for kind in kinds:
         if kind not in plain:
-            own = _custom_event_kind(kind, as_of_end, dialect).subquery("k")
-            parts.append(exp.select(named(text(kind), "kind"), *(column(name, "k") for name in names)).from_(own))
+            own = _custom_event_kind(kind, as_of_end, dialect).subquery("k", copy=False)
+            parts.append(
+                exp.select(named(text(kind), "kind"), *(column(name, "k") for name in names)).from_(own, copy=False)
+            )
     whole = parts[0] if len(parts) == 1 else exp.union(*parts, distinct=False, copy=False)
-    return whole.subquery(EVENTS)
+    return whole.subquery(EVENTS, copy=False)
 
 
 def selection_conditions(events: Events, columns: Columns) -> Iterator[exp.Expr]:
@@ -82,7 +84,7 @@ def selection_conditions(events: Events, columns: Columns) -> Iterator[exp.Expr]
 def with_contacts_of(alias: str, query: exp.Select) -> exp.Select:
     """The query with the contacts that a table in it is about."""
     same_contact = exp.EQ(this=column("contact_id", CONTACTS), expression=column("contact_id", alias))
-    return query.join(table("contacts", CONTACTS), on=same_contact)
+    return query.join(table("contacts", CONTACTS), on=same_contact, copy=False)
 
 
 def _equals(name: str, value: str) -> exp.Expr:
@@ -104,9 +106,9 @@ def _is_later(at: exp.Expr, as_of_end: Window, dialect: Dialect) -> exp.Expr:
 def _alive_custom_events(as_of_end: Window, dialect: Dialect, columns: tuple[str, ...]) -> exp.Subquery:
     return (
         exp.select(*(column(name, "x") for name in ("contact_id", "occurred_at", *columns)))
-        .from_(table("custom_events", "x"))
-        .where(*_alive(as_of_end, dialect))
-        .subquery(EVENTS)
+        .from_(table("custom_events", "x"), copy=False)
+        .where(*_alive(as_of_end, dialect), copy=False)
+        .subquery(EVENTS, copy=False)
     )
 
 
@@ -120,15 +122,16 @@ def _custom_event_kind(kind: str, as_of_end: Window, dialect: Dialect) -> exp.Un
             named(dialect.no_text(), "template_id"),
             column("properties", "x"),
         )
-        .from_(table("custom_events", "x"))
+        .from_(table("custom_events", "x"), copy=False)
         .where(
             exp.EQ(this=column("event_name", "x"), expression=text(kind.removeprefix(CUSTOM_EVENT_PREFIX))),
             *_alive(as_of_end, dialect),
+            copy=False,
         )
     )
     timeline = (
         exp.select(*(column(name, "x") for name in names))
-        .from_(table("timeline", "x"))
-        .where(exp.EQ(this=column("kind", "x"), expression=text(kind)))
+        .from_(table("timeline", "x"), copy=False)
+        .where(exp.EQ(this=column("kind", "x"), expression=text(kind)), copy=False)
     )
     return exp.union(own, timeline, distinct=False, copy=False)

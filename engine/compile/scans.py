@@ -59,7 +59,9 @@ def event_scan_query(
         where += next(iter(asked.values()))
         asked = {name: [] for name in asked}
     facts = [named(_measured(fact, asked[name], dialect), name) for name, fact in scan.facts]
-    query = exp.select(column("contact_id", EVENTS), *facts).from_(source_of(scan.events, as_of_end, dialect))
+    query = exp.select(column("contact_id", EVENTS), *facts).from_(
+        source_of(scan.events, as_of_end, dialect), copy=False
+    )
     needs_edges = any(any(local_windows_of_fact(fact)) for _, fact in scan.facts)
     needs_offsets = any(fact.has_days_of_contacts for _, fact in scan.facts)
     if needs_edges or needs_offsets:
@@ -68,14 +70,14 @@ def event_scan_query(
         query = with_zone_edges(query, CONTACTS, zone_edges)
     if zone_offsets is not None and needs_offsets:
         query = with_zone_offsets(query, CONTACTS, column("occurred_at", EVENTS), zone_offsets)
-    query = query.where(*kept(where))
+    query = query.where(*kept(where), copy=False)
     if _asks_for_any_event(scan):
         is_in_set = named(exp.true(), scan.conditions[0].name)
-        return query.select(column("contact_id", EVENTS), is_in_set, append=False).distinct()
-    query = query.group_by(column("contact_id", EVENTS))
+        return query.select(column("contact_id", EVENTS), is_in_set, append=False, copy=False).distinct(copy=False)
+    query = query.group_by(column("contact_id", EVENTS), copy=False)
     columns = Columns(dialect, FACTS, windows, {fact: name for name, fact in scan.facts})
     found = _with_sets(exp.select(column("contact_id", FACTS)), scan.conditions, columns)
-    found = found.from_(table(FACTS)).with_(FACTS, as_=query)
+    found = found.from_(table(FACTS), copy=False).with_(FACTS, as_=query, copy=False)
     if zone_edges is not None and any(_looks_at_zones(item) for item in scan.conditions):
         found = with_zone_edges(with_contacts_of(FACTS, found), CONTACTS, zone_edges)
     return found
@@ -87,8 +89,8 @@ def tally_scan_query(scan: TallyScan, dialect: Dialect, *, as_of_end: Window) ->
     where += selection_conditions(scan.events, Columns(dialect, EVENTS, {}, {}))
     query = exp.select(column("contact_id", EVENTS), column("occurred_at", EVENTS))
     if scan.has_values:
-        query = query.select(named(column("goal_value", EVENTS), "value"))
-    return query.from_(source_of(scan.events, as_of_end, dialect)).where(*kept(where))
+        query = query.select(named(column("goal_value", EVENTS), "value"), copy=False)
+    return query.from_(source_of(scan.events, as_of_end, dialect), copy=False).where(*kept(where), copy=False)
 
 
 def _asks_for_any_event(scan: EventScan) -> bool:
@@ -113,7 +115,7 @@ def profile_scan_query(
     """The query of a scan. Rows: one per contact_id, in no order."""
     columns = Columns(dialect, CONTACTS, windows, {})
     query = _with_sets(exp.select(column("contact_id", CONTACTS)), scan.conditions, columns)
-    query = query.from_(table("contacts", CONTACTS))
+    query = query.from_(table("contacts", CONTACTS), copy=False)
     if zone_edges is not None and any(any(local_windows_of(item.leaf)) for item in scan.conditions):
         query = with_zone_edges(query, CONTACTS, zone_edges)
     return query
@@ -124,23 +126,23 @@ def subscription_scan_query(scan: SubscriptionScan, dialect: Dialect) -> exp.Sel
     columns = Columns(dialect, SUBSCRIPTIONS, {}, {})
     is_on_list = exp.EQ(this=column("list_id", SUBSCRIPTIONS), expression=text(scan.list_id))
     query = _with_sets(exp.select(column("contact_id", SUBSCRIPTIONS)), scan.conditions, columns)
-    return query.from_(table("subscriptions", SUBSCRIPTIONS)).where(is_on_list)
+    return query.from_(table("subscriptions", SUBSCRIPTIONS), copy=False).where(is_on_list, copy=False)
 
 
 def identity_scan_query(scan: IdentityScan, dialect: Dialect) -> exp.Select:
     """The query of a scan. Rows: one per contact_id that has such an identity, in no order."""
     columns = Columns(dialect, IDENTITIES, {}, {})
     is_of_kind = dialect.starts_with(column("identity", IDENTITIES), text(f"{scan.kind}:"))
-    query = _with_sets(exp.select(column("contact_id", IDENTITIES)), scan.conditions, columns).distinct()
-    return query.from_(table("identities", IDENTITIES)).where(is_of_kind)
+    query = _with_sets(exp.select(column("contact_id", IDENTITIES)), scan.conditions, columns).distinct(copy=False)
+    return query.from_(table("identities", IDENTITIES), copy=False).where(is_of_kind, copy=False)
 
 
 def _with_sets(query: exp.Select, conditions: Sequence[Condition], columns: Columns) -> exp.Select:
     """The query with a boolean for each condition, which says who is in its set. Of a single set it has no others."""
     if len(conditions) == 1:
         is_in_set = _is_in_set(conditions[0], columns)
-        return query.select(named(exp.true(), conditions[0].name)).where(*kept([is_in_set]))
-    return query.select(*(named(_is_in_set(item, columns), item.name) for item in conditions))
+        return query.select(named(exp.true(), conditions[0].name), copy=False).where(*kept([is_in_set]), copy=False)
+    return query.select(*(named(_is_in_set(item, columns), item.name) for item in conditions), copy=False)
 
 
 def _is_in_set(item: Condition, columns: Columns) -> exp.Expr:

@@ -46,8 +46,8 @@ def sequence_scan_query(
         steps.append((f"done_{number}", _done(sequence, number, steps[-1][0])))
     found = _not_followed(sequence, steps[-1][0]) if sequence.absence is not None else _all_done(sequence, steps[-1][0])
     (condition,) = scan.conditions
-    query = exp.select(column("contact_id", ROW), named(exp.true(), condition.name)).distinct()
-    query = query.from_(found.subquery(ROW))
+    query = exp.select(column("contact_id", ROW), named(exp.true(), condition.name)).distinct(copy=False)
+    query = query.from_(found.subquery(ROW, copy=False), copy=False)
     for name, step in steps:
         query = query.with_(name, as_=step, copy=False)
     return query
@@ -63,12 +63,12 @@ def _moments(scan: SequenceScan, columns: Columns, as_of_end: Window, zone_edges
     flags = [named(dialect.any_is_true(flag), name) for name, flag in _flags(sequence, columns)]
     query = (
         exp.select(*(named(key, name) for key, name in zip(keys, names, strict=True)), *flags)
-        .from_(events_of_kinds(kinds, as_of_end, dialect))
-        .where(*in_window(at, scan.hull, dialect))
-        .group_by(*(key.copy() for key in keys))
+        .from_(events_of_kinds(kinds, as_of_end, dialect), copy=False)
+        .where(*in_window(at, scan.hull, dialect), copy=False)
+        .group_by(*(key.copy() for key in keys), copy=False)
     )
     if common:
-        query = query.where(any_of([is_not_null(value.copy()) for value in common.values()]))
+        query = query.where(any_of([is_not_null(value.copy()) for value in common.values()]), copy=False)
     if zone_edges is not None and any(local_windows_of(sequence)):
         query = with_zone_edges(with_contacts_of(EVENTS, query), CONTACTS, zone_edges)
     return query
@@ -110,14 +110,18 @@ def _done(sequence: DidSteps, number: int, source: str) -> exp.Select:
         looks.append(named(_latest_before(_between(number), sequence), "between_at"))
     conditions = [column(_step(number), ROW), is_not_null(previous), *follows(step, at, previous, between)]
     names = [*_keys(sequence), "at", *_later_flags(sequence, number)]
-    rows = exp.select(exp.Star(), *looks).from_(table(source)).subquery(ROW)
+    rows = exp.select(exp.Star(), *looks).from_(table(source), copy=False).subquery(ROW, copy=False)
     done = named(or_false(all_of(conditions)), _step(number))
-    return exp.select(*(column(name, ROW) for name in names), done).from_(rows)
+    return exp.select(*(column(name, ROW) for name in names), done).from_(rows, copy=False)
 
 
 def _all_done(sequence: DidSteps, source: str) -> exp.Select:
     """The moments that complete all steps."""
-    return exp.select(exp.column("contact_id")).from_(table(source)).where(exp.column(_step(len(sequence.steps))))
+    return (
+        exp.select(exp.column("contact_id"))
+        .from_(table(source), copy=False)
+        .where(exp.column(_step(len(sequence.steps))), copy=False)
+    )
 
 
 def _not_followed(sequence: DidSteps, source: str) -> exp.Select:
@@ -125,9 +129,9 @@ def _not_followed(sequence: DidSteps, source: str) -> exp.Select:
     assert sequence.absence is not None
     at, next_at, last = column("at", ROW), column("next_at", ROW), _step(len(sequence.steps))
     look = named(_over(exp.Min(this=_at_if(ABSENT)), sequence, is_later=True), "next_at")
-    rows = exp.select(exp.Star(), look).from_(table(source)).subquery(ROW)
+    rows = exp.select(exp.Star(), look).from_(table(source), copy=False).subquery(ROW, copy=False)
     conditions = [column(last, ROW), *stays_absent(sequence.absence, at, next_at)]
-    return exp.select(column("contact_id", ROW)).from_(rows).where(*conditions)
+    return exp.select(column("contact_id", ROW)).from_(rows, copy=False).where(*conditions, copy=False)
 
 
 def follows(step: Step, at: exp.Column, last: exp.Column, between: exp.Column) -> Iterator[exp.Expr]:

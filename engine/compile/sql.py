@@ -1,7 +1,8 @@
 """The few shapes of SQL that everything else is made of; none of them parses a caller's text.
 
 sqlglot parses strings that are handed to its builders as SQL, and shares nodes that are used twice: so these functions
-take and return fresh nodes only.
+take and return fresh nodes only. For the same reason builders are told `copy=False` wherever queries are made: a copy
+of all that is there, at every step, was more than half of the time that compiling took.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def zone_edges_query(edges: ZoneEdges, dialect: Dialect) -> exp.Select:
             cells += [_edge(window.start_at, dialect), _edge(window.end_at, dialect)]
         rows.append(cells)
     names = ["zone_id", *(f"{name}_{side}" for name, _ in edges.columns for side in ("start", "end"))]
-    return exp.select(exp.Star()).from_(dialect.rows(names, rows))
+    return exp.select(exp.Star()).from_(dialect.rows(names, rows), copy=False)
 
 
 def zone_offsets_query(offsets: ZoneOffsets, dialect: Dialect) -> exp.Select:
@@ -42,13 +42,15 @@ def zone_offsets_query(offsets: ZoneOffsets, dialect: Dialect) -> exp.Select:
         for stretch, end_at in zip(stretches, ends, strict=True):
             edges = (_edge(stretch.start_at, dialect), _edge(end_at, dialect))
             rows.append((integer(zone_id), integer(stretch.seconds), *edges))
-    return exp.select(exp.Star()).from_(dialect.rows(("zone_id", "offset_seconds", "start_at", "end_at"), rows))
+    return exp.select(exp.Star()).from_(
+        dialect.rows(("zone_id", "offset_seconds", "start_at", "end_at"), rows), copy=False
+    )
 
 
 def with_zone_edges(query: exp.Select, contacts: str, zone_edges: str) -> exp.Select:
     """The query with the edges of the zone of each contact, who stands in it under an alias."""
     same_zone = exp.EQ(this=column("zone_id", ZONE_EDGES), expression=column("zone_id", contacts))
-    return query.join(table(zone_edges, ZONE_EDGES), on=same_zone)
+    return query.join(table(zone_edges, ZONE_EDGES), on=same_zone, copy=False)
 
 
 def with_zone_offsets(query: exp.Select, contacts: str, at: exp.Column, zone_offsets: str) -> exp.Select:
@@ -59,7 +61,7 @@ def with_zone_offsets(query: exp.Select, contacts: str, at: exp.Column, zone_off
         any_of([is_null(start), exp.GTE(this=at.copy(), expression=start.copy())]),
         any_of([is_null(end), exp.LT(this=at.copy(), expression=end.copy())]),
     ]
-    return query.join(table(zone_offsets, ZONE_OFFSETS), on=all_of(is_stretch))
+    return query.join(table(zone_offsets, ZONE_OFFSETS), on=all_of(is_stretch), copy=False)
 
 
 def local_day(fact: Fact, at: exp.Column, dialect: Dialect) -> exp.Expr:
