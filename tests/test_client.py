@@ -89,10 +89,8 @@ def test_what_one_request_cannot_hold_takes_several(client: populace.Client, mon
         client.upsert({"email": email, "fields": {"country": "GB"}})
     client.apply("british", {"tree": field("country", "equals", "GB")})
     assert [contact["email"] for contact in client.contacts()] == emails[::-1]
-    assert client.memberships([*emails, "x@example.com"]) == {
-        **dict.fromkeys(emails, ["british"]),
-        "x@example.com": None,
-    }
+    members: dict[str, list[str] | None] = {email: ["british"] for email in emails}
+    assert client.memberships([*emails, "x@example.com"]) == {**members, "x@example.com": None}
     opened = {"kind": "open_email", "occurred_at": NOW}
     done = client.record({**opened, "email": email} for email in (*emails[:3], "nobody@example.com", emails[3], "no"))
     assert (done["created"], [item["index"] for item in done["failed"]]) == (4, [3, 5])
