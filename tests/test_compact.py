@@ -21,7 +21,7 @@ from ingest.workspace import Workspace
 from tests.full_workspace import all_rows, fill, keys_of, run, types_of_columns
 
 ROOT = Path(__file__).parents[1]
-ROUNDS = int(os.environ.get("POPULACE_KILL_ROUNDS", "4"))
+ROUNDS = int(os.environ.get("POPULACE_KILL_ROUNDS", "2"))
 COMPACT = """
 import populace, sys
 with populace.open(sys.argv[1]) as workspace:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ import pytest
 import populace
 from engine.errors import InvalidValueError, InvalidWriteError
 from engine.storage.file_imports import ImportStatus
+from ingest.csv_import.reader import parts
 from ingest.workspace import Workspace
 from tests.test_csv_import import kept_upload, settings_of, state_of, written
 
@@ -57,15 +61,51 @@ def test_what_goes_away_meanwhile_ends_an_import_with_its_reason(shop: Workspace
     assert (failed.state, "color" in str(failed.problem)) == (ImportStatus.FAILED, True)
 
 
-def test_a_cancelled_import_ends_between_two_transactions(shop: Workspace, tmp_path: Path) -> None:
-    path = written(tmp_path, [["email"], *([f"p{number}@x.example"] for number in range(50))])
+def test_nothing_comes_in_once_an_import_is_cancelled(
+    shop: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if the process ends in that moment: that it is cancelled is on record before anybody is told."""
+    monkeypatch.setattr("ingest.csv_import.running.parts", partial(parts, part_bytes=4_000))
+    path = written(tmp_path, [["email"], *([f"p{number}@x.example"] for number in range(4_000))])
     item = shop.imports.begin(path, settings_of(["email"]))
+    seen: list[tuple[ImportStatus, int]] = []
 
     def cancel() -> bool:
-        if shop.imports.get(item.id).state is ImportStatus.RUNNING:
-            shop.imports.cancel(item.id)
+        if not seen and shop.imports.get(item.id).counts.row_count:
+            cancelled = shop.imports.cancel(item.id)
+            seen.append((cancelled.state, len(state_of(shop))))
+            assert shop.imports.get(item.id) == cancelled
+            with pytest.raises(InvalidWriteError, match="nothing to cancel"):
+                shop.imports.cancel(item.id)
         return False
 
-    done = shop.imports.run(item.id, should_stop=cancel)
-    assert done.state in {ImportStatus.CANCELLED, ImportStatus.DONE}
-    assert len(state_of(shop)) == done.counts.row_count
+    done = shop.imports.run(item.id, should_stop=cancel, portion_rows=100)
+    ((state, count),) = seen
+    assert (state, done.state) == (ImportStatus.CANCELLED, ImportStatus.CANCELLED)
+    assert len(state_of(shop)) == count == done.counts.row_count < 4_000
+    shop.imports.delete(item.id)
+    assert not shop.imports.all()
+
+
+def test_an_import_is_deleted_once_it_is_no_longer_worked_on(shop: Workspace, tmp_path: Path) -> None:
+    path = written(tmp_path, [["email"], *([f"p{number}@x.example"] for number in range(60_000))])
+    item = shop.imports.begin(path, settings_of(["email"]))
+    deleted: list[bool] = []
+
+    def delete() -> None:
+        shop.imports.delete(item.id)
+        deleted.append(shop.imports._current is None)
+
+    deleting = threading.Thread(target=delete)
+
+    def cancel() -> bool:
+        if not deleting.ident:
+            shop.imports.cancel(item.id)
+            deleting.start()
+            time.sleep(0.2)
+            assert not deleted
+        return False
+
+    assert shop.imports.run(item.id, should_stop=cancel, portion_rows=1_000).state is ImportStatus.CANCELLED
+    deleting.join(60)
+    assert deleted == [True]

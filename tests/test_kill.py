@@ -22,7 +22,7 @@ from ingest.workspace import Workspace
 from tests.test_recompute import check_transitions
 
 ROOT = Path(__file__).parents[1]
-ROUNDS = int(os.environ.get("POPULACE_KILL_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("POPULACE_KILL_ROUNDS", "2"))
 SEGMENTS = ROOT / "api" / "cli" / "demo" / "segments.json"
 AS_OF = "2026-06-01T00:00:00Z"
 

@@ -23,7 +23,7 @@ from ingest.generator import generate_dataset
 from tests.full_workspace import run
 
 ROOT = Path(__file__).parents[1]
-ROUNDS = int(os.environ.get("POPULACE_KILL_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("POPULACE_KILL_ROUNDS", "2"))
 
 SNAPSHOT = """
 import populace, sys

@@ -132,6 +132,28 @@ def put_import(cursor: duckdb.DuckDBPyConnection, given: FileImport, at: datetim
     )
 
 
+class ImportCancelledError(Exception):
+    """Somebody cancelled the import meanwhile; what the transaction did is not to be kept."""
+
+
+def note_import(cursor: duckdb.DuckDBPyConnection, given: FileImport, at: datetime) -> None:
+    """Write down how far an import is that is worked on. Raises: ImportCancelledError if it does not run any more."""
+    query = "SELECT state FROM file_imports WHERE id = $1"
+    if cursor.execute(query, [given.id]).fetchall() != [(ImportStatus.RUNNING.value,)]:
+        raise ImportCancelledError
+    put_import(cursor, given, at)
+
+
+def cancel_import(cursor: duckdb.DuckDBPyConnection, import_id: str, at: datetime) -> bool:
+    """Say that an import goes no further; False where it had ended."""
+    values = [import_id, ImportStatus.CANCELLED.value, stored_instant(at)]
+    open_states = f"('{ImportStatus.WAITING}', '{ImportStatus.RUNNING}')"
+    query = f"""
+        UPDATE file_imports SET state = $2, updated_at = $3 WHERE id = $1 AND state IN {open_states} RETURNING id
+    """
+    return bool(cursor.execute(query, values).fetchall())
+
+
 class NoteOfImport:
     """What a merge of its contacts calls: notes, in the same transaction, how far an import is then.
 
@@ -147,7 +169,7 @@ class NoteOfImport:
             new_count=merged.new_count, changed_count=merged.changed_count, erased_count=merged.erased_count
         )
         self.item = replace(self._before, counts=self._before.counts + counts)
-        put_import(cursor, self.item, self._clock())
+        note_import(cursor, self.item, self._clock())
 
 
 def delete_import(cursor: duckdb.DuckDBPyConnection, import_id: str) -> None:

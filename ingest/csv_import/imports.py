@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,9 +14,16 @@ from typing import BinaryIO
 from engine.errors import CallerError, DatasetError, InvalidWriteError, StoreError, UnknownImportError
 from engine.storage import Store
 from engine.storage.custom_fields import CustomFieldType
-from engine.storage.file_imports import Counts, FileImport, ImportStatus, delete_import, put_import, stored_imports
+from engine.storage.file_imports import (
+    Counts,
+    FileImport,
+    ImportStatus,
+    cancel_import,
+    delete_import,
+    put_import,
+    stored_imports,
+)
 from engine.storage.interruption import run_interruptibly
-from engine.storage.whole_file import sync
 from ingest.csv_import.dialect import Dialect, read_dialect
 from ingest.csv_import.fingerprint import fingerprint
 from ingest.csv_import.preview import Preview, previewed
@@ -34,47 +40,13 @@ from ingest.csv_import.running import (
     check_headings,
 )
 from ingest.csv_import.settings import TARGETS, ImportSettings
+from ingest.csv_import.upload import Upload
 from ingest.fields import Fields
 from ingest.lists import Lists
 from ingest.writer import Clock
 
 FOLDER = "imports"
 _ENDED = (ImportStatus.DONE, ImportStatus.FAILED, ImportStatus.CANCELLED)
-
-
-class Upload:
-    """A file that comes in parts. It is gone when it is closed, unless it was kept."""
-
-    def __init__(
-        self, folder: Path, keep: Callable[[Path, str], tuple[FileImport, Proposal]], on_close: Callable[[], None]
-    ) -> None:
-        self._folder, self._keep, self._on_close, self._is_kept = folder, keep, on_close, False
-        folder.mkdir(parents=True)
-        self._file = (folder / SOURCE_FILE).open("wb")
-
-    def write(self, part: bytes) -> None:
-        """Take a part."""
-        self._file.write(part)
-
-    def keep(self, name: str) -> tuple[FileImport, Proposal]:
-        """Keep the file, on disk, as an import that waits; what its columns are taken for.
-
-        Raises: DatasetError for what is no file of rows.
-        """
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        for path in (self._folder, self._folder.parent):
-            sync(path)
-        kept = self._keep(self._folder, name)
-        self._is_kept = True
-        return kept
-
-    def close(self) -> None:
-        """Let it go, if it was not kept."""
-        self._file.close()
-        if not self._is_kept:
-            rmtree(self._folder, ignore_errors=True)
-        self._on_close()
 
 
 class Imports:
@@ -87,9 +59,8 @@ class Imports:
     def __init__(self, store: Store, fields: Fields, lists: Lists, clock: Clock) -> None:
         self._store, self._fields, self._lists, self._clock = store, fields, lists, clock
         self._folder = store.path.parent / FOLDER
-        self._working, self._changing = threading.Lock(), threading.Lock()
+        self._working, self._changing = threading.Lock(), threading.Condition()
         self._current: str | None = None
-        self._is_cancelled = False
         self._uploading: set[str] = set()
         self._may_run = True
 
@@ -189,6 +160,7 @@ class Imports:
     def start(self, import_id: str, settings: ImportSettings, *, is_dry_run: bool = False) -> FileImport:
         """Let an upload run that waits, or once more after a dry run. Raises: InvalidWriteError for any other."""
         with self._changing:
+            self._at_rest(import_id)
             item = self._with_file(import_id)
             if item.state is not ImportStatus.WAITING and not (item.is_dry_run and item.state in _ENDED):
                 raise InvalidWriteError("state", f"is {item.state}; an import is started once")
@@ -216,10 +188,10 @@ class Imports:
                 item = self.get(import_id)
                 if item.state is not ImportStatus.RUNNING:
                     raise InvalidWriteError("state", f"is {item.state}; only a running import can go on")
-                self._current, self._is_cancelled = import_id, False
+                self._current = import_id
             try:
                 with _named(item):
-                    self._work(item, on_progress, lambda: self._is_cancelled or should_stop(), portion_rows)
+                    self._work(item, on_progress, should_stop, portion_rows)
             except StoreError:
                 raise  # it goes on when there is room again
             except CallerError as error:
@@ -232,8 +204,7 @@ class Imports:
             finally:
                 with self._changing:
                     item, self._current = self.get(import_id), None
-                    if self._is_cancelled and item.state is ImportStatus.RUNNING:
-                        item = self._put(replace(item, state=ImportStatus.CANCELLED))
+                    self._changing.notify_all()
             if item.state is ImportStatus.DONE and not item.is_dry_run:
                 for name in (SOURCE_FILE, UTF8_FILE):  # personal data that nobody needs any more
                     (self._folder / import_id / name).unlink(missing_ok=True)
@@ -255,7 +226,16 @@ class Imports:
             return True
 
     def _fail(self, import_id: str, problem: str) -> None:
-        self._put(replace(self.get(import_id), state=ImportStatus.FAILED, problem=problem))
+        with self._changing:
+            item = self.get(import_id)
+            if item.state is ImportStatus.RUNNING:
+                self._put(replace(item, state=ImportStatus.FAILED, problem=problem))
+
+    def _at_rest(self, import_id: str) -> FileImport:
+        """An import; of one that was cancelled, once whoever works on it has seen that. `_changing` is held."""
+        while (item := self.get(import_id)).state in _ENDED and self._current == import_id:
+            self._changing.wait()
+        return item
 
     def all(self) -> list[FileImport]:
         """All imports, latest first."""
@@ -278,21 +258,19 @@ class Imports:
         return found[0]
 
     def cancel(self, import_id: str) -> FileImport:
-        """Let an import go no further: what is in stays. One that is worked on ends in a moment."""
+        """Let an import go no further: what is in stays. Nothing comes in once it returns, whatever happens then."""
         with self._changing:
+            with self._store.transaction(changes_rows=False) as cursor:
+                is_cancelled = cancel_import(cursor, import_id, self._clock())
             item = self.get(import_id)
-            if item.state in _ENDED:
+            if not is_cancelled:
                 raise InvalidWriteError("state", f"is {item.state}: there is nothing to cancel")
-            if self._current == import_id:
-                self._is_cancelled = True
-                return item
-            return self._put(replace(item, state=ImportStatus.CANCELLED))
+            return item
 
     def delete(self, import_id: str) -> None:
         """Forget an import that does not run, with its file and its rejected rows."""
         with self._changing:
-            item = self.get(import_id)
-            if item.state is ImportStatus.RUNNING:
+            if self._at_rest(import_id).state is ImportStatus.RUNNING:
                 raise InvalidWriteError("state", "is running; cancel it first")
             with self._store.transaction(changes_rows=False) as cursor:
                 delete_import(cursor, import_id)

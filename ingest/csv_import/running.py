@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,15 @@ import pyarrow as pa
 from engine.errors import DatasetError
 from engine.storage import Store
 from engine.storage.custom_fields import fields_in_use, stored_fields
-from engine.storage.file_imports import Counts, FileImport, ImportStatus, NoteOfImport, known_count, put_import
+from engine.storage.file_imports import (
+    Counts,
+    FileImport,
+    ImportCancelledError,
+    ImportStatus,
+    NoteOfImport,
+    known_count,
+    note_import,
+)
 from engine.storage.merging_contacts import ARRIVED_ID, IncomingContacts, merge_contacts
 from engine.storage.whole_file import replaced_file
 from ingest.csv_import.dialect import Dialect, read_dialect
@@ -67,7 +75,7 @@ class ImportRun:
         self.item = item
 
     def run(self, on_progress: OnProgress | None, should_stop: Callable[[], bool]) -> FileImport:
-        """Work until the end of the file, or until somebody says to stop; how far it is then.
+        """Work until the end of the file, or until somebody says to stop, or cancels it; how far it is then.
 
         Raises: DatasetError if the file is not there, or is another one; StoreError; KeyboardInterrupt. What was
         reported is in, and the next run goes on behind it.
@@ -86,7 +94,7 @@ class ImportRun:
             path, dialect = self._in_utf8(path, dialect)
         self._folder.mkdir(parents=True, exist_ok=True)
         rejected = RejectedFile(self._folder / REJECTED_FILE, dialect.headings)
-        with _ahead(self._made(path, dialect)) as made:
+        with suppress(ImportCancelledError), _ahead(self._made(path, dialect)) as made:
             for portion in made:
                 if should_stop():
                     return self.item
@@ -106,7 +114,7 @@ class ImportRun:
                 self._bring_in(portion.contacts, after)
                 if on_progress is not None:
                     on_progress(self.item)
-        self._note(replace(self.item, state=ImportStatus.DONE))
+            self._note(replace(self.item, state=ImportStatus.DONE))
         return self.item
 
     @property
@@ -180,7 +188,7 @@ class ImportRun:
     def _note(self, item: FileImport) -> None:
         """Note how far an import is, where no rows change."""
         with self._store.transaction(changes_rows=False) as cursor:
-            put_import(cursor, item, self._clock())
+            note_import(cursor, item, self._clock())
         self.item = item
 
 
