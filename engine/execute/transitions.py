@@ -116,11 +116,15 @@ def last_sequence(cursor: duckdb.DuckDBPyConnection) -> int:
 
 
 def _last(cursor: duckdb.DuckDBPyConnection) -> tuple[int, datetime | None]:
-    """The number of the last transition, and when it was recorded. Both never fall."""
-    query = (
-        "SELECT coalesce(max(first_sequence + left_count + entered_count - 1), 0), max(recorded_at) FROM transitions"
-    )
-    ((sequence, recorded_at),) = cursor.execute(query).fetchall()
+    """The number of the last transition, and when it was recorded. Both never fall, so that the last row has them.
+
+    However many rows there are: statistics say where the last one begins, and only the block with it is read.
+    """
+    ((first,),) = cursor.execute("SELECT max(first_sequence) FROM transitions").fetchall()
+    if first is None:
+        return 0, None
+    query = "SELECT first_sequence + left_count + entered_count - 1, recorded_at FROM transitions"
+    ((sequence, recorded_at),) = cursor.execute(f"{query} WHERE first_sequence = $1", [first]).fetchall()
     return int(sequence), recorded_at
 
 
@@ -214,14 +218,17 @@ def transition_pages(
     cursor: duckdb.DuckDBPyConnection, *, after: int, segment_ids: Sequence[str] | None, limit: int | None
 ) -> Iterator[TransitionPage]:
     """The transitions with a sequence number above `after`, in order, so many at most."""
+    # The row with the first of them begins at or before it; of those before that one none is looked at.
+    query = "SELECT max(first_sequence) FROM transitions WHERE first_sequence <= $1 + 1"
+    ((begin,),) = cursor.execute(query, [after]).fetchall()
     rows = cursor.execute(
         """
         SELECT first_sequence, segment_id, version, as_of, recorded_at, cause FROM transitions
-        WHERE first_sequence + left_count + entered_count > $1 + 1
+        WHERE first_sequence >= $3 AND first_sequence + left_count + entered_count > $1 + 1
             AND ($2::VARCHAR[] IS NULL OR list_contains($2, segment_id))
         ORDER BY first_sequence
         """,
-        [after, None if segment_ids is None else list(segment_ids)],
+        [after, None if segment_ids is None else list(segment_ids), begin or 0],
     ).fetchall()
     left_over = sys.maxsize if limit is None else limit
     for first, segment_id, version, as_of, recorded_at, cause in rows:
