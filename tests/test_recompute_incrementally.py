@@ -118,6 +118,31 @@ def test_windows_of_zones_beside_days_of_zones(monkeypatch: pytest.MonkeyPatch, 
         shop.now += timedelta(hours=5, microseconds=1)
 
 
+def test_an_event_that_becomes_a_custom_one_may_have_been_of_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changes, "MOST_CANDIDATES", 2.0)
+    shop = living("UTC")
+    shop.begin(datetime(2026, 6, 1, 10, tzinfo=UTC))
+    order = {"kind": "custom_event.order", "occurred_at": "2026-01-01T00:00:00Z", "entity_id": "X"}
+    emails = ("a@x.example", "b@x.example")
+    shop.take(
+        {
+            "contacts": [{"email": email, "created_at": "2025-01-01T00:00:00Z"} for email in emails],
+            "timeline": [order | {"email": email} for email in emails],
+        }
+    )
+    known = {"ordered": segment(events("custom_event.order", "at_least", 1), "ordered")}
+    _apply(shop, known.values())
+    assert not shop.recompute().failed
+    _compare(shop, known, "imported")
+    shop.events.record_custom(
+        {"email": emails[0], "event_name": "order", "external_id": "X", "occurred_at": "2026-01-01T00:00:00Z"}
+    )
+    shop.now += timedelta(seconds=1)
+    (done,) = shop.recompute().segments
+    assert (done.in_full, done.size) == (None, 1)
+    _compare(shop, known, "recorded")
+
+
 def _compare(shop: Living, known: dict[str, Json], step: object, *, is_judged: bool = True) -> None:
     """Members as stored beside those of an evaluation of everybody, and those of the judge.
 

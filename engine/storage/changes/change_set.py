@@ -238,7 +238,7 @@ class ChangeSet:
             return False
         self._write_earlier()
         if new_keys := self.custom_events.new_keys:
-            self._drop_events_counted_twice(new_keys)
+            self._touched_in_all = touched = touched | self._drop_events_counted_twice(new_keys)
         self._write_touched(self.memory.touched.missing(touched))
         begin_generation(self.cursor)
         return True
@@ -278,21 +278,26 @@ class ChangeSet:
             | self._touched
         )
 
-    def _drop_events_counted_twice(self, keys: Collection[Key]) -> None:
-        """Take events out of the timeline that are custom events now: files may have brought them in as both."""
+    def _drop_events_counted_twice(self, keys: Collection[Key]) -> set[int]:
+        """Take events out of the timeline that are custom events now: files may have brought them in as both.
+
+        Whose they were: perhaps others than those whom the custom events are of now.
+        """
         if not self.memory.has_timeline_custom_events(self.cursor):
-            return
+            return set()
         columns = {
             "kind": texts([f"custom_event.{name}" for name, _ in keys]),
             "entity_id": texts([external_id for _, external_id in keys]),
         }
         with incoming(self.cursor, table_of(columns)):
-            self.cursor.execute(
+            dropped = self.cursor.execute(
                 f"""
                 DELETE FROM timeline USING {INCOMING} AS k
                 WHERE timeline.kind = k.kind AND timeline.entity_id = k.entity_id
+                RETURNING timeline.contact_id
                 """
-            )
+            ).fetchall()
+        return {contact_id for (contact_id,) in dropped}
 
     def _write_earlier(self) -> None:
         """Keep what this replaces, where no entry of the timeline says it.
