@@ -18,6 +18,7 @@ from engine.execute.custom_event_records import CustomEventPage, CustomEventReco
 from engine.execute.memberships import Membership
 from engine.execute.timeline_pages import Place, TimelinePage, timeline_page
 from engine.storage import Store
+from engine.storage.contact_lookup import stored_retired, successor_by
 from engine.storage.segments import found_segment, stored_segments
 from ingest.known_identities import KnownIdentities
 from ingest.writes.contact_address import Contact, read_address
@@ -61,6 +62,19 @@ class RecordMethods(ABC):
         with self._store.reading() as cursor:
             contact_id = known_contact_id(cursor, read_address(contact))
             (record,) = contact_records(cursor, [contact_id], memberships)
+        return record
+
+    def record_of(self, contact_id: int) -> ContactRecord:
+        """The same by the id of a contact that was just written, or merged into another one since.
+
+        Raises: UnknownContactError if it was deleted since.
+        """
+        memberships = self._read_memberships()
+        with self._store.reading() as cursor:
+            now = successor_by(dict(stored_retired(cursor, contact_id)), contact_id)
+            if now is None:
+                raise UnknownContactError(str(contact_id), kind="id")
+            (record,) = contact_records(cursor, [now], memberships)
         return record
 
     def records(

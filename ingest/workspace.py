@@ -54,9 +54,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ReadBack:
-    """What came of an upsert, and the contact as it is then: see `ContactRecord`."""
+    """What came of an upsert, and the contact as it is then: see `ContactRecord`, and `record_of` for all of it."""
 
     outcome: Outcome
+    contact_id: int
     fields: Mapping[str, object]
     tags: tuple[str, ...]
 
@@ -184,8 +185,9 @@ class Workspace(
         if written.error is not None:
             raise written.error
         assert written.row is not None
+        assert written.contact_id is not None
         fields = shown_fields(written.row, self.fields.in_use)
-        return ReadBack(written.outcome, fields, tuple(sorted(written.row["tags"] or ())))
+        return ReadBack(written.outcome, written.contact_id, fields, tuple(sorted(written.row["tags"] or ())))
 
     def _write_each(self, read: Callable[[T, str], Write], items: Sequence[T], name: str) -> list[Written]:
         """Read and commit items; what is not valid fails alone."""

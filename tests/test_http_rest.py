@@ -97,6 +97,25 @@ def test_a_contact_is_created_merged_changed_and_erased(shop: httpx.Client) -> N
     refused(shop.patch("contacts/ada@x.example", json={}), 404)
 
 
+def test_a_contact_may_lose_the_name_by_which_it_is_changed(shop: httpx.Client) -> None:
+    done(
+        shop.post("contacts", json={"email": "a@x.example", "phone": "+4930123456", "fields": {"external_id": "a"}}),
+        201,
+    )
+    changed = done(shop.patch("contacts/a", json={"fields": {"external_id": None, "country": "DE"}}))
+    assert changed["fields"] == {"country": "DE"}
+    assert done(shop.patch("contacts/a@x.example", json={"email": None, "name": "Ada"}))["name"] == "Ada"
+    refused(shop.get("contacts/a@x.example"), 404)
+    assert done(shop.get("contacts/phone:+4930123456"))["email"] is None
+
+
+def test_a_preview_passes_over_those_without_an_email(shop: httpx.Client) -> None:
+    done(shop.post("contacts", json={"email": "a@x.example", "fields": {"country": "DE"}}), 201)
+    done(shop.post("contacts", json={"phone": "+4930123456", "fields": {"country": "DE"}}), 201)
+    found = done(shop.post("segments/preview", json={"tree": GERMANS}))
+    assert (found["size"], found["sample"]) == (2, ["a@x.example"])
+
+
 def test_a_contact_that_is_not_valid_is_refused_by_path(shop: httpx.Client) -> None:
     for body, path, problem in (
         ({"email": "ada"}, "contact.email", "is not an e-mail"),

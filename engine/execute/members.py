@@ -46,5 +46,8 @@ def some_emails(cursor: duckdb.DuckDBPyConnection, members: ContactSet, most: in
     contact_ids = members.ids()
     if len(contact_ids) > most:
         contact_ids = contact_ids[:: len(contact_ids) // most][:most] if most else contact_ids[:0]
-    query = "SELECT email FROM contacts WHERE contact_id IN (SELECT unnest($1::INTEGER[])) ORDER BY email"
+    query = """
+        SELECT email FROM contacts WHERE contact_id IN (SELECT unnest($1::INTEGER[])) AND email IS NOT NULL
+        ORDER BY email
+    """
     return tuple(email for (email,) in cursor.execute(query, [contact_ids.tolist()]).fetchall())

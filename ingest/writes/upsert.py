@@ -32,19 +32,23 @@ class Upsert:
 
     def apply(self, changes: ChangeSet) -> Outcome:
         """Create, update, or merge and then update."""
+        return self.carried_out(changes)[0]
+
+    def carried_out(self, changes: ChangeSet) -> tuple[Outcome, int]:
+        """The same, and which contact it is then."""
         found = matched_contacts(changes, self.document.identities)
         check_none_suppressed(changes, self.document.identities)
         if not found:
-            create_contact(changes, self.document)
-            return Outcome.CREATED
+            return Outcome.CREATED, create_contact(changes, self.document)
         if len(found) > 1:
             contact_id = merge_contacts(changes, found)
             update_contact(changes, contact_id, self.document)
-            return Outcome.MERGED
+            return Outcome.MERGED, contact_id
         (contact_id,) = found
         changes.contacts.load_one(contact_id)
         check_keeps_an_identity(changes, contact_id, self.document)
-        return Outcome.UPDATED if update_contact(changes, contact_id, self.document) else Outcome.UNCHANGED
+        is_changed = update_contact(changes, contact_id, self.document)
+        return Outcome.UPDATED if is_changed else Outcome.UNCHANGED, contact_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +63,8 @@ class UpsertAndTell:
 
     def apply(self, changes: ChangeSet) -> Written:
         """Create, update, or merge and then update."""
-        outcome = self.upsert.apply(changes)
-        contact_id = changes.identities.owner(self.upsert.document.identities[0])
-        assert contact_id is not None
-        return Written(outcome, row=changes.contacts.row(contact_id))
+        outcome, contact_id = self.upsert.carried_out(changes)
+        return Written(outcome, row=changes.contacts.row(contact_id), contact_id=contact_id)
 
 
 def create_contact(changes: ChangeSet, document: ContactDocument) -> int:

@@ -31,12 +31,13 @@ class Outcome(StrEnum):
 class Written:
     """What came of one write; `error` says why it failed, if it did. It was made durable, or changed nothing.
 
-    `row` is the contact as it is stored then, where the write gives it.
+    `row` is the contact as it is stored then, and `contact_id` its id, where the write gives them.
     """
 
     outcome: Outcome
     error: PopulaceError | None = None
     row: Mapping[str, Any] | None = None
+    contact_id: int | None = None
 
 
 class CommittedAlone:

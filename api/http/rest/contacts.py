@@ -77,12 +77,14 @@ def create_contact(
     workspace = caller.workspace()
     document = body.document()
     keys: Keys = request.app.state.keys
+    done = None
     with keys.once(caller.token.id, idempotency_key, ["contacts", document]) as attempt:
         if not attempt.is_repeated:
-            attempt.status = 201 if workspace.upsert(document) is Outcome.CREATED else 200
+            done = workspace.upsert_and_read(document)
+            attempt.status = 201 if done.outcome is Outcome.CREATED else 200
     assert attempt.status is not None
     response.status_code = attempt.status
-    return Contact.of(workspace.record(address_in(document)))
+    return Contact.of(workspace.record(address_in(document)) if done is None else workspace.record_of(done.contact_id))
 
 
 @router.get("/contacts")
@@ -109,8 +111,8 @@ def change_contact(key: ContactKey, body: ContactValues, caller: Writer) -> Cont
     """Change what is given of a contact that is there."""
     workspace, address = caller.workspace(), address_of(key)
     workspace.record(address)
-    workspace.upsert(body.document(known_as=address))
-    return Contact.of(workspace.record(address))
+    done = workspace.upsert_and_read(body.document(known_as=address))
+    return Contact.of(workspace.record_of(done.contact_id))  # it may have lost the name by which it was known
 
 
 @router.delete("/contacts/{key}", status_code=204)
