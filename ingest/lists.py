@@ -22,7 +22,15 @@ from engine.storage import Store
 from engine.storage.changes.identity_rows import identity_of
 from engine.storage.contact_lookup import contact_of_identity, stored_successor
 from engine.storage.instants import stored_instant
-from engine.storage.lists import ListState, stored_email, stored_lists, stored_mails, stored_secret, stored_statuses
+from engine.storage.lists import (
+    ListState,
+    stored_email,
+    stored_lists,
+    stored_mails,
+    stored_name,
+    stored_secret,
+    stored_statuses,
+)
 from engine.storage.subscription_rules import STATUS_OF_EVENTS, Cause, MailKind
 from ingest.arguments import Instant, as_instant
 from ingest.link_tokens import LinkTokens, Purpose, TokenHolder
@@ -32,7 +40,16 @@ from ingest.writes.contact_address import Contact, read_address
 from ingest.writes.contact_document import read_contact
 from ingest.writes.kept import KEPT, Kept
 from ingest.writes.lists import DeleteList, MarkSent, SaveList, read_list_id, read_list_values
-from ingest.writes.subscriptions import Confirm, RemoveSubscription, SetStatus, Subscribe, SubscribeByForm, Unsubscribe
+from ingest.writes.subscriptions import (
+    Confirm,
+    RemoveSubscription,
+    SetStatus,
+    Subscribe,
+    SubscribeByForm,
+    Unsubscribe,
+    UpsertAndSubscribe,
+)
+from ingest.writes.upsert import Upsert
 from ingest.writes.write import Outcome, Written
 
 MOST_MAILS = 10_000
@@ -140,6 +157,11 @@ class Lists:
             raise UnknownListError(list_id, path="list_id", known=known)
         return known[list_id]
 
+    def name_of(self, list_id: str) -> str:
+        """The name of a list, also of one that was deleted. Raises: UnknownListError."""
+        name = stored_name(self._store, list_id)
+        return self.get(list_id).name if name is None else name
+
     # --- subscriptions ------------------------------------------------------------------------------------------------
 
     def subscribe(self, contact: Contact, list_id: str, *, source: Source = "api", force: bool = False) -> Outcome:
@@ -151,6 +173,15 @@ class Lists:
         Raises: UnknownListError, PrivateListError, UnknownContactError, SubscriptionBlockedError.
         """
         return self._writer.write_one(self._subscribe(contact, list_id, source, force=force))
+
+    def upsert_and_subscribe(self, contact: Mapping[str, object], list_ids: Collection[str]) -> None:
+        """Create or change a contact, and have it on lists, active at once: all of it, or nothing.
+
+        Raises: CallerError for a contact that is not valid or has no e-mail, UnknownListError;
+        SubscriptionBlockedError where a list bounced or was complained of.
+        """
+        document = read_contact(contact, self._writer.custom_fields)
+        self._writer.write_one(UpsertAndSubscribe(Upsert(document), tuple(dict.fromkeys(list_ids))))
 
     def check_known(self, list_ids: Sequence[str], *, path: str) -> None:
         """Raises: UnknownListError for a list that is not there; `path` is that of the ids in what was given."""
@@ -260,6 +291,10 @@ class Lists:
         """
         held = self._read(Purpose.CONFIRMATION, token, valid_days)
         return self._writer.write_one(Confirm(held.contact_id, str(held.list_id)))
+
+    def is_active(self, held: TokenHolder) -> bool:
+        """Whether the holder of a link is on its list."""
+        return stored_statuses(self._store, held.contact_id).get(str(held.list_id)) == "active"
 
     def unsubscribe_with(self, token: str, *, valid_days: float | None = None) -> Outcome:
         """Do what the holder of an unsubscribe link asks for; as often as it is used.

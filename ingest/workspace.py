@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -94,6 +95,8 @@ class Workspace(
         self, path: Path, store: Store, held: ExitStack, *, clock: Clock = utc_now, live: bool = False
     ) -> None:
         self.path = path
+        self.defining = threading.Lock()
+        """Held by who looks at lists or segments and then defines one: nobody comes in between."""
         self._store, self._held, self._clock = store, held, clock
         self._writer = Writer(store, clock=clock)
         self._known_identities = KnownIdentities(store, self._writer)

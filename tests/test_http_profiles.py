@@ -73,6 +73,13 @@ def test_keys_that_name_a_field_feed_it(client: httpx.Client) -> None:
     assert fields["profile"]["country"] == "Germany"
 
 
+def test_a_key_that_names_a_field_is_what_the_field_is_now(client: httpx.Client) -> None:
+    upsert(client, {"id": "p-7", "profile": {"$set": {"firstName": "Old", "country": "FR", "petName": "Rex"}}})
+    values = {"first_name": None, "country": "DE"}
+    client.patch(f"{str(client.base_url)[:-4]}/v1/contacts/p-7", json={"fields": values}).raise_for_status()
+    assert info(client, "p-7")["profile"] == {"country": "DE", "petName": "Rex"}
+
+
 def test_what_is_not_valid_fails_alone_and_makes_nobody_a_contact(client: httpx.Client) -> None:
     done = upsert(
         client,

@@ -8,6 +8,7 @@ import random
 import re
 import statistics
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -24,7 +25,7 @@ from api.http.app import ServerSettings, create_app
 from api.http.tokens import Tokens
 from api.http.workspaces import Workspaces
 from ingest.workspace import Workspace
-from tests.http_server import serving_in_a_thread
+from tests.http_server import running_server, serving_in_a_thread
 
 FORM_CALLS = int(os.environ.get("POPULACE_FORM_CALLS", "25"))
 FORM_THREADS = 8
@@ -186,6 +187,42 @@ def test_a_link_shows_a_button_and_the_button_does_it(served: tuple[httpx.Client
         for answer in (client.get(path, params=query), client.post(path, params=query)):
             assert (answer.status_code, "This link does not work" in answer.text) == (400, True)
             assert answer.headers["referrer-policy"] == "no-referrer"
+
+
+def test_a_page_says_what_is_true_of_who_complained_and_of_a_list_that_is_gone(
+    served: tuple[httpx.Client, Workspace],
+) -> None:
+    client, shop = served
+    subscribe(client, "new@x.example", "club")
+    (mail,) = shop.lists.outbox()
+    shop.lists.set_status("new@x.example", "club", "complained")
+    answer = client.post("/confirm", params={"wid": "main", "token": mail.token})
+    assert (answer.status_code, "You are not subscribed" in answer.text) == (200, True)
+    assert status_of(shop, "new@x.example") == {"club": "complained"}
+    off = {"wid": "main", "token": shop.lists.token("unsubscribe", KNOWN["active"], "news")}
+    shop.lists.delete("news")
+    assert "Our &lt;news&gt;" in client.get("/unsubscribe", params=off).text
+    gone = client.post("/unsubscribe", params=off, data={"List-Unsubscribe": "One-Click"})
+    assert (gone.status_code, "no longer" in gone.text) == (200, True)
+    shop.lists.save("news", name="News")
+    assert status_of(shop, KNOWN["active"])["news"] == "unsubscribed"
+
+
+@pytest.mark.parametrize("trusted", [(), ("--trusted-proxy", "127.0.0.0/8")])
+def test_behind_a_proxy_that_is_trusted_each_visitor_has_a_limit_of_their_own(
+    tmp_path: Path, trusted: tuple[str, ...]
+) -> None:
+    with running_server(tmp_path / "shops", *trusted) as server, server.client("main") as client:
+        client.put("/v1/lists/news", json={"is_public": True}).raise_for_status()
+
+        def ask(number: int) -> int:
+            body = {"workspace_id": "main", "contact": {"email": f"p{number}@x.example"}, "list_ids": ["news"]}
+            visitor = {"x-forwarded-for": f"203.0.113.{number}"}
+            return httpx.post(f"{server.url}/subscribe", json=body, headers=visitor, timeout=30).status_code
+
+        with ThreadPoolExecutor(FORM_THREADS) as threads:
+            statuses = Counter(threads.map(ask, range(70)))
+    assert (statuses[200], statuses[429]) == ((70, 0) if trusted else (60, 10))
 
 
 def test_a_mail_program_unsubscribes_by_proof(served: tuple[httpx.Client, Workspace]) -> None:

@@ -377,6 +377,13 @@ def test_questions_in_sql(shop: httpx.Client) -> None:
     assert time.monotonic() - started < 10
 
 
+@pytest.mark.parametrize("name", ["json", "jsonl", "parquet"])
+def test_columns_of_one_name_are_refused_before_anything_is_answered(shop: httpx.Client, name: str) -> None:
+    problem = refused(shop.post("sql", json={"sql": "SELECT 1 AS a, 2 AS a", "format": name}), 400)
+    assert "two columns named 'a'; name them apart with AS" in problem["detail"]
+    assert done(shop.post("sql", json={"sql": "SELECT 1 AS a"})) == [{"a": 1}]
+
+
 def test_who_hangs_up_ends_the_question(shop: httpx.Client, server: Server) -> None:
     done(shop.post("sql", json={"sql": "SELECT 1 AS x"}))
     endless = {"sql": "SELECT range AS x FROM range(100_000_000_000)", "format": "csv", "timeout_ms": 600_000}

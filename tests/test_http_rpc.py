@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import Any
 
@@ -221,6 +222,41 @@ def test_lists_are_made_changed_and_counted(shop: Shop) -> None:
     shop.get("contactLists.getByIDs", 404, email="a@x.example", list_id="news")
     assert shop.post("lists.delete", id="news") == {"success": True}
     shop.get("lists.get", 404, id="news")
+
+
+def test_a_contact_is_on_all_lists_or_nothing_is_done(shop: Shop) -> None:
+    for list_id in ("news", "deals"):
+        shop.post("lists.create", 201, id=list_id, name=list_id)
+    shop.post("lists.subscribe", contact={"email": "a@x.example", "first_name": "A"}, list_ids=["deals"])
+    shop.post("contactLists.updateStatus", email="a@x.example", list_id="deals", status="bounced")
+    given = {"email": "a@x.example", "first_name": "B"}
+    assert (
+        "has bounced on list 'deals'"
+        in shop.post("lists.subscribe", 422, contact=given, list_ids=["news", "deals"])["error"]
+    )
+    known = shop.get("contacts.getByEmail", email="a@x.example")["contact"]
+    assert (known["first_name"], [item["list_id"] for item in known["contact_lists"]]) == ("A", ["deals"])
+    shop.post("lists.subscribe", 400, contact={"phone": "+4930123456", "first_name": "C"}, list_ids=["news"])
+    assert shop.get("contacts.count")["total_contacts"] == 1
+    shop.post("contacts.upsert", contact={"email": "d@x.example", "phone": "+4930123456"})
+    shop.post("lists.subscribe", contact={"phone": "+4930123456", "first_name": "D"}, list_ids=["news", "news"])
+    assert shop.emails(list_id="news") == ["d@x.example"]
+
+
+def test_who_makes_and_changes_segments_at_once_loses_nothing(shop: Shop) -> None:
+    def at_once(name: str, bodies: list[Json]) -> list[int]:
+        def ask(body: Json) -> int:
+            return shop.client.post(f"/api/{name}", json={"workspace_id": shop.id, **body}).status_code
+
+        with ThreadPoolExecutor(len(bodies)) as threads:
+            return sorted(threads.map(ask, bodies))
+
+    assert at_once("segments.create", [{"id": "s", "tree": GERMANS}] * 6) == [201, *[400] * 5]
+    assert at_once("lists.create", [{"id": "news", "name": "News"}] * 6) == [201, *[400] * 5]
+    changes: list[Json] = [{"name": "S"}, {"color": "#1f6feb"}, {"timezone": "Asia/Tokyo"}]
+    assert at_once("segments.update", [{"id": "s", **change} for change in changes]) == [200] * 3
+    found = shop.get("segments.get", id="s")["segment"]
+    assert (found["name"], found["color"], found["timezone"], found["version"]) == ("S", "#1f6feb", "Asia/Tokyo", 4)
 
 
 def test_segments_are_made_previewed_and_follow(shop: Shop) -> None:

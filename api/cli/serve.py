@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -37,6 +38,13 @@ def serve(
         float, typer.Option(min=0.1, help="A request that is not answered within so many seconds gets a 504.")
     ] = 30.0,
     token_rate: Annotated[int, typer.Option(min=1, help="Most requests per second with one token.")] = 5_000,
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="A proxy in front of the server, an address or network: whom it names in X-Forwarded-For is who asks.",
+        ),
+    ] = None,
     private_webhooks: Annotated[
         bool, typer.Option("--private-webhooks", help="Webhooks may lead to this machine, and into private networks.")
     ] = False,
@@ -70,6 +78,7 @@ def serve(
     from api.http.logs import begin_logging  # noqa: PLC0415
     from api.http.serving import serve as serve_app  # noqa: PLC0415
 
+    proxies = [_network(text) for text in trusted_proxy or ()]
     settings = ServerSettings(
         limits=Limits(body_bytes=body_megabytes * 2**20, answer_seconds=answer_seconds),
         token_rate=token_rate,
@@ -93,8 +102,16 @@ def serve(
             app = create_app(workspaces, tokens, settings)
             # The server handles these signals first, answers what is under way, and then raises them once more.
             with suppress(KeyboardInterrupt):
-                serve_app(app, host=host or LOOPBACK, port=port, on_listening=_say)
+                serve_app(app, host=host or LOOPBACK, port=port, on_listening=_say, trusted_proxies=proxies)
         tokens.write_last_used()
+
+
+def _network(text: str) -> str:
+    """An address or a network. Raises: CallerError."""
+    try:
+        return str(ip_network(text)) if "/" in text else str(ip_address(text))
+    except ValueError as error:
+        raise CallerError(f"--trusted-proxy: {error}; give an address such as 10.0.0.5 or 10.0.0.0/8") from None
 
 
 def _mail_settings(smtp: str | None, mail_from: str | None, public_url: str | None) -> SmtpSettings | None:

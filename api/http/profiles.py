@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -13,6 +14,8 @@ from api.http.authentication import Reader, Writer
 from api.http.json_route import json_router
 from api.http.shapes import FAILURES, Strict
 from engine.definition.fields import CONTACT_FIELDS, JSON_FIELDS
+from ingest.values import RefusedValueError
+from ingest.writes.contact_document import reader_of
 from ingest.writes.write import Outcome
 
 MOST_CONTACTS = 50
@@ -95,15 +98,16 @@ def read_profile(
     """One contact by its external id."""
     workspace, address = caller.workspace(), {"kind": "external_id", "value": id}
     fields = workspace.record(address).fields
-    kept = fields["profile"]
+    kept = fields["profile"] if isinstance(fields["profile"], dict) else {}
     shown = {_camel_case(name): fields[name] for name in CONTACT_FIELDS if name not in _NOT_SHOWN}
     profile = {name: value for name, value in shown.items() if value is not None}
+    own = {name: value for name, value in kept.items() if _is_so_still(name, value, fields)}
     return ProfileObject.model_validate(
         {
             "id": id,
             "externalId": fields["external_id"],
             "project": caller.token.workspace_id,
-            "profile": {**profile, **(kept if isinstance(kept, dict) else {})},
+            "profile": {**profile, **own},
             "stats": workspace.message_statistics(address),
             "createdAt": fields["created_at"],
         }
@@ -130,6 +134,18 @@ def _with_fields(operations: dict[str, Any]) -> dict[str, Any]:
         else:
             found[operator] = arguments
     return found
+
+
+def _is_so_still(key: str, given: object, fields: Mapping[str, object]) -> bool:
+    """Whether a free key is as it came: one that names a field may have been changed by somebody else since."""
+    name = _FIELD_OF_KEY.get(key)
+    if name is None:
+        return True
+    now = fields[name]
+    try:
+        return bool(reader_of(name, {})(given) == (now.replace(tzinfo=None) if isinstance(now, datetime) else now))
+    except RefusedValueError:
+        return False
 
 
 def _places(key: Any) -> list[Any]:

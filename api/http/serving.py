@@ -7,7 +7,7 @@ import gc
 import resource
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from socket import socket
 from typing import Any
 
@@ -86,9 +86,13 @@ class Server(uvicorn.Server):
             self._on_listening(f"http://{f'[{host}]' if ':' in host else host}:{port}")
 
 
-def serve(app: FastAPI, *, host: str, port: int, on_listening: OnListening) -> None:
+def serve(
+    app: FastAPI, *, host: str, port: int, on_listening: OnListening, trusted_proxies: Sequence[str] = ()
+) -> None:
     """Answer requests until SIGINT or SIGTERM comes; those under way are answered first. SIGHUP is the same.
 
+    Of requests that come from `trusted_proxies` (addresses, networks) it is believed for whom they are
+    (`X-Forwarded-For`).
     Raises: SystemExit when the address cannot be had.
     """
     _raise_open_files()
@@ -98,10 +102,17 @@ def serve(app: FastAPI, *, host: str, port: int, on_listening: OnListening) -> N
     gc.set_threshold(*COLLECT_AFTER)
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
-    server_of(app, host=host, port=port, on_listening=on_listening).run()
+    server_of(app, host=host, port=port, on_listening=on_listening, trusted_proxies=trusted_proxies).run()
 
 
-def server_of(app: FastAPI, *, host: str, port: int, on_listening: OnListening = lambda _: None) -> Server:
+def server_of(
+    app: FastAPI,
+    *,
+    host: str,
+    port: int,
+    on_listening: OnListening = lambda _: None,
+    trusted_proxies: Sequence[str] = (),
+) -> Server:
     """What `serve` runs; its `run` may also be called in a thread."""
     config = uvicorn.Config(
         app,
@@ -117,7 +128,8 @@ def server_of(app: FastAPI, *, host: str, port: int, on_listening: OnListening =
         log_config=None,
         server_header=False,
         date_header=True,
-        proxy_headers=False,
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=list(trusted_proxies),
     )
     return Server(config, on_listening)
 

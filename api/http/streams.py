@@ -14,7 +14,8 @@ from anyio import to_thread
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from engine.execute.export import writer_of
+from engine.errors import OutputError
+from engine.execute.export import check_can_hold, writer_of
 
 Format = Literal["json", "jsonl", "csv", "arrow", "parquet"]
 MEDIA_TYPES: dict[Format, str] = {
@@ -36,7 +37,7 @@ class StreamedRows(StreamingResponse):
     """Batches as an answer in a format, written in a thread of its own, which waits for who reads.
 
     `close` is called at the end, and as soon as the client has gone. An error that comes late breaks the answer off:
-    it is not taken for a whole one.
+    it is not taken for a whole one. Raises: OutputError for columns that the format cannot hold.
     """
 
     def __init__(
@@ -48,6 +49,11 @@ class StreamedRows(StreamingResponse):
         headers: dict[str, str] | None = None,
         close: Callable[[], None] = lambda: None,
     ) -> None:
+        try:
+            check_can_hold(schema, file_format)
+        except OutputError:
+            close()
+            raise
         self._pipe, self._close = _Pipe(), close
         self._failures: list[BaseException] = []
         self._thread = threading.Thread(

@@ -94,6 +94,12 @@ def _json_rows(schema: pa.Schema, batches: Batches, name: str) -> Iterator[bytes
             yield orjson.dumps(dict(zip(names, row, strict=True)))
 
 
+def check_can_hold(schema: pa.Schema, file_format: str) -> None:
+    """Raises: OutputError for columns that a format cannot hold."""
+    if file_format not in {"arrow", "csv"}:
+        _check_names(schema, file_format)
+
+
 def _check_names(schema: pa.Schema, name: str) -> None:
     seen: set[str] = set()
     for column in schema.names:

@@ -64,6 +64,12 @@ def stored_lists(store: Store) -> list[ListState]:
     return states
 
 
+def stored_name(store: Store, list_id: str) -> str | None:
+    """The name of a list, also of one that was deleted; None where there never was one."""
+    rows = store.rows("SELECT name FROM lists WHERE id = $1", [list_id])
+    return rows[0][0] if rows else None
+
+
 def stored_statuses(store: Store, contact_id: int) -> dict[str, str]:
     """The statuses of a contact's subscriptions, by list, deleted ones included."""
     return dict(store.rows("SELECT list_id, status FROM subscriptions WHERE contact_id = $1", [contact_id]))

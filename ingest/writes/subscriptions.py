@@ -5,16 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from engine.errors import PrivateListError, SubscriptionBlockedError, SuppressedContactError, UnknownListError
+from engine.errors import (
+    InvalidWriteError,
+    PrivateListError,
+    SubscriptionBlockedError,
+    SuppressedContactError,
+    UnknownListError,
+)
 from engine.storage.changes import ChangeSet
 from engine.storage.changes.change_set import Mail, Needs
 from engine.storage.changes.memory import ListRow
 from engine.storage.changes.timeline_rows import TimelineRow, json_text
-from engine.storage.subscription_rules import KIND_OF_EVENT_STATUS, Cause, MailKind, Step
+from engine.storage.subscription_rules import KIND_OF_EVENT_STATUS, RULES, Cause, MailKind, Step
 from ingest.writes.contact_address import Address, address_needs, addressed_contact
 from ingest.writes.contact_document import ContactDocument
+from ingest.writes.matching import matched_contacts
 from ingest.writes.suppression import check_none_suppressed
-from ingest.writes.upsert import create_contact
+from ingest.writes.upsert import Upsert, create_contact
 from ingest.writes.write import Outcome
 
 
@@ -44,6 +51,39 @@ class Subscribe:
         if step.kind is None:
             return Outcome.BLOCKED if step.is_blocked else Outcome.UNCHANGED
         return Outcome.CREATED if is_new else Outcome.UPDATED
+
+
+@dataclass(frozen=True, slots=True)
+class UpsertAndSubscribe:
+    """A contact is to have some values, and be on lists, because an application says so: all of it, or nothing."""
+
+    upsert: Upsert
+    list_ids: tuple[str, ...]
+
+    def needs(self) -> Needs:
+        """The contact, if it is one, and its subscriptions."""
+        return self.upsert.needs()._replace(subscriptions=True)
+
+    def apply(self, changes: ChangeSet) -> Outcome:
+        """Look at every rule first. Raises: as `Upsert` and `Subscribe` do, InvalidWriteError for no e-mail."""
+        lists = [live_list(changes, list_id) for list_id in self.list_ids]
+        document = self.upsert.document
+        found = matched_contacts(changes, document.identities)
+        emails = [document.values.get("email")]
+        for contact_id in found:
+            changes.contacts.load_one(contact_id)
+            if "email" not in document.values:
+                emails.append(changes.contacts.get(contact_id, "email"))
+            for row in lists:
+                old = changes.subscriptions.get(contact_id, row.id)
+                if old is not None and RULES[Cause.API][old.status].is_blocked:
+                    raise SubscriptionBlockedError(str(emails[-1]), row.id, old.status)
+        if not any(emails):
+            raise InvalidWriteError("contact", "has no email: a list is for mails")
+        outcome, contact_id = self.upsert.carried_out(changes)
+        for row in lists:
+            _follow(changes, contact_id, row, Cause.API)
+        return outcome
 
 
 @dataclass(frozen=True, slots=True)

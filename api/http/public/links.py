@@ -74,7 +74,7 @@ def _asking(request: Request, workspace_id: str, token: str, purpose: Purpose) -
     try:
         workspace = _workspace(request, workspace_id)
         held = workspace.lists.holder(purpose, token)
-        name = workspace.lists.get(str(held.list_id)).name
+        name = workspace.lists.name_of(str(held.list_id))
     except CallerError as error:
         return failed_page(error)
     return page("link_asks", purpose=purpose.value, list_name=name)
@@ -87,10 +87,11 @@ def _doing(request: Request, workspace_id: str, token: str, purpose: Purpose) ->
             lists.confirm(token)
         else:
             lists.unsubscribe_with(token)
-        name = lists.get(str(lists.holder(purpose, token).list_id)).name
+        held = lists.holder(purpose, token)
+        name, is_active = lists.name_of(str(held.list_id)), lists.is_active(held)
     except CallerError as error:
         return failed_page(error)
-    return page("link_done", purpose=purpose.value, list_name=name)
+    return page("link_done", purpose=purpose.value, list_name=name, is_active=is_active)
 
 
 def _workspace(request: Request, workspace_id: str) -> Workspace:

@@ -14,6 +14,7 @@ from api.http.authentication import Admin, Reader, Writer
 from api.http.rest.shapes import ContactKey, address_of, v1_router
 from api.http.shapes import TREE_EXAMPLE, Strict
 from engine.definition import Segment, read_segment
+from engine.storage.segments import Change
 from ingest.segment_methods import SegmentState
 from ingest.workspace import Workspace
 
@@ -150,7 +151,7 @@ def save_segment(segment_id: SegmentId, body: SegmentValues, caller: Writer, res
     """Make a segment, or give one another definition; its members follow a moment later."""
     workspace = caller.workspace()
     (applied,) = workspace.apply([_read(workspace, segment_id, body.model_dump(exclude_none=True))])
-    if applied.version > 1:
+    if applied.change is not Change.NEW:
         response.status_code = 200
     return SegmentResource.of(workspace.segment(segment_id))
 

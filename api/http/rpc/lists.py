@@ -109,10 +109,12 @@ class SubscribeContact(Asked):
 @router.post("/lists.create", status_code=201)
 def create_list(body: SavedList, caller: Writer) -> OneList:
     """Make a list: private and single opt-in if not said otherwise. One that was deleted is back."""
-    lists = caller.workspace(body.workspace_id).lists
-    if any(state.id == body.id for state in lists.all()):
-        raise InvalidWriteError("id", f"list {body.id!r} is there already; change it with lists.update")
-    lists.save(body.id, **_given(body))
+    workspace = caller.workspace(body.workspace_id)
+    lists = workspace.lists
+    with workspace.defining:
+        if any(state.id == body.id for state in lists.all()):
+            raise InvalidWriteError("id", f"list {body.id!r} is there already; change it with lists.update")
+        lists.save(body.id, **_given(body))
     return OneList(list=MailingList.of(lists.get(body.id)))
 
 
@@ -156,14 +158,10 @@ def read_list_stats(
 
 @router.post("/lists.subscribe")
 def subscribe_contact(body: SubscribeContact, caller: Writer) -> Success:
-    """Have a contact on lists, active at once; what bounced or complained stays so, and is said."""
+    """Have a contact on lists, active at once; where one bounced or was complained of nothing is done."""
     workspace = caller.workspace(body.workspace_id)
     workspace.lists.check_known(body.list_ids, path="list_ids")
-    email = workspace.upsert_and_read(body.contact).fields["email"]
-    if email is None:
-        raise InvalidWriteError("contact", "has no email: a list is for mails")
-    for list_id in body.list_ids:
-        workspace.lists.subscribe(str(email), list_id)
+    workspace.lists.upsert_and_subscribe(body.contact, body.list_ids)
     return Success()
 
 

@@ -128,9 +128,11 @@ class SegmentEmails(BaseModel):
 def create_segment(body: SaveSegment, caller: Writer) -> OneSegment:
     """Make a segment; its members are there a moment later."""
     workspace = caller.workspace(body.workspace_id)
-    if any(state.segment.id == body.id for state in workspace.segments()):
-        raise InvalidWriteError("id", f"segment {body.id!r} is there already; change it with segments.update")
-    workspace.apply([_segment(workspace, body.model_dump(exclude={"workspace_id"}, exclude_none=True))])
+    segment = _segment(workspace, body.model_dump(exclude={"workspace_id"}, exclude_none=True))
+    with workspace.defining:
+        if any(state.segment.id == body.id for state in workspace.segments()):
+            raise InvalidWriteError("id", f"segment {body.id!r} is there already; change it with segments.update")
+        workspace.apply([segment])
     return OneSegment(segment=_shown(workspace, workspace.segment(body.id)))
 
 
@@ -153,11 +155,12 @@ def list_segments(workspace_id: WorkspaceId, caller: Reader, with_count: bool = 
 def update_segment(body: UpdateSegment, caller: Writer) -> OneSegment:
     """Change what is given of a segment; its members follow a moment later."""
     workspace = caller.workspace(body.workspace_id)
-    known = workspace.segment(body.id).segment
     given = body.model_dump(exclude={"workspace_id"}, exclude_unset=True)
-    old = {"id": known.id, "name": known.name, "color": known.color, "timezone": known.timezone, "tree": known.wire}
-    merged = {**old, **{name: value for name, value in given.items() if value is not None or name == "color"}}
-    workspace.apply([_segment(workspace, merged)])
+    new = {name: value for name, value in given.items() if value is not None or name == "color"}
+    with workspace.defining:
+        known = workspace.segment(body.id).segment
+        old = {"id": known.id, "name": known.name, "color": known.color, "timezone": known.timezone, "tree": known.wire}
+        workspace.apply([_segment(workspace, {**old, **new})])
     return OneSegment(segment=_shown(workspace, workspace.segment(body.id)))
 
 
