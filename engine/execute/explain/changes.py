@@ -6,6 +6,7 @@ is not said.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,6 +45,24 @@ MOST_CONDITIONS = 200
 SUBSCRIBED = "active"
 """The status of somebody who subscribes, where a condition asks for none."""
 
+OWN_KINDS = ("contact.", "identity.", "tag.", "list.")
+"""How the kinds of entries begin that a change of fields, tags, identities or lists leaves in the timeline."""
+
+REFUSING_KINDS = frozenset({"unsubscribe_email", "bounce_email", "complain_email"})
+"""Events that end subscriptions."""
+
+UPDATED_AT = "updated_at"
+ALWAYS_THERE = frozenset({"created_at", UPDATED_AT})
+
+STORED_FORMS = {
+    "country": re.compile("[A-Z]{2}"),
+    "email": re.compile(r"[^A-Z\s]+@[^A-Z\s]+"),
+    "language": re.compile("[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?"),
+    "phone": re.compile(r"\+[0-9]+"),
+    "timezone": re.compile(r"UTC|[A-Z]\w+(/[A-Z][\w+-]+)+"),
+}
+"""Fields whose values are brought into one form when they come in: another text is never what they become."""
+
 Effect = Callable[[Node, Watched, bool], bool | None]
 """The answer that a condition would have, given the one that it has; None where that is not known."""
 
@@ -74,13 +93,32 @@ def single_changes(
     said: set[str] = set()
     for key, item in watched.items():
         for change in _changes(key[1], item, answers[key], values, as_of, has_local_days=has_local_days):
-            after = {other: change.effect(other[1], watched[other], answers[other]) for other in watched}
+            after = {
+                other: None if _does_more(key[1], other[1]) else change.effect(other[1], watched[other], answers[other])
+                for other in watched
+            }
             known = {other: answer for other, answer in after.items() if answer is not None}
             if len(known) == len(after) and answers_of(whole, known)[target] != before:
                 if change.words not in said:
                     yield change.words
                 said.add(change.words)
                 break  # the others of this condition are the same and more
+
+
+def _does_more(node: Node, other: Node) -> bool:
+    """Whether what turns one condition does more to another one than is known here: writes leave traces."""
+    asks_for_traces = any(events.kind.startswith(OWN_KINDS) for events in selections_of(other))
+    match node:
+        case Filter() | TagCondition() | IdentityCondition():
+            is_moved = isinstance(other, Filter) and other.subject.field_name == UPDATED_AT and other != node
+            return asks_for_traces or is_moved
+        case ListCondition():
+            return asks_for_traces
+        case CountCondition() | CountInEachCondition() | EventTimeCondition():
+            is_refusal = node.events.kind in REFUSING_KINDS
+            return is_refusal and (asks_for_traces or isinstance(other, ListCondition))
+        case _:
+            return False
 
 
 def _changes(
@@ -91,7 +129,7 @@ def _changes(
         case Filter():
             moves_days = node.subject.field_name == "timezone" and has_local_days
             loses_email = node.subject.field_name == "email" and isinstance(node.test, IsSet)
-            if not moves_days and not loses_email:
+            if not moves_days and not loses_email and _can_be(node, answer):
                 yield _Change(_field_words(node, answer), _effect_on_field(node, answer))
         case TagCondition():
             yield from _tag_changes(node, answer, values)
@@ -101,7 +139,9 @@ def _changes(
                 yield _Change(words, lambda other, _, current: current or other == node)
         case ListCondition():
             yield from _list_changes(node, answer, values, as_of)
-        case CountCondition() | CountInEachCondition() | EventTimeCondition():
+        case CountCondition() | CountInEachCondition() | EventTimeCondition() if not node.events.kind.startswith(
+            OWN_KINDS
+        ):
             for count in _missing_events(watched, answer, as_of):
                 kind = f"{node.events.kind} {'event' if count == 1 else 'events'}{event_details(node.events)}"
                 yield _Change(f"{count:,} more {kind}", _effect_of_events(node.events, count, as_of))
@@ -112,6 +152,18 @@ def _changes(
 
 
 # --- fields, tags, lists ----------------------------------------------------------------------------------------------
+
+
+def _can_be(node: Filter, answer: bool) -> bool:
+    """Whether a field can be what would turn the answer of a test, as far as that is plain to see."""
+    name = node.subject.field_name
+    match node.test:
+        case IsSet():
+            return not (answer and name in ALWAYS_THERE)
+        case TextIsAnyOf((text,)) if not answer and name in STORED_FORMS and not node.subject.is_json:
+            return STORED_FORMS[name].fullmatch(text) is not None
+        case _:
+            return True
 
 
 def _field_words(node: Filter, answer: bool) -> str:
