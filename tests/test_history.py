@@ -130,6 +130,23 @@ def test_what_ends_what_is_known_exactly_and_what_does_not(shop: Shop, tmp_path:
     assert shop.exact_since == erased, "a clock that was set back lets nobody know of earlier times"
 
 
+def test_an_event_that_turns_out_to_be_another_one_ends_what_is_known_exactly(shop: Shop, tmp_path: Path) -> None:
+    order = {"kind": "custom_event.order", "occurred_at": shop.at.isoformat()}
+    shop.upsert({"email": ADA})
+    shop.take(tmp_path / "one", timeline=[{**order, "email": ADA, "entity_id": name} for name in "XYZ"])
+    told = {"email": ADA, "event_name": "order", "occurred_at": shop.at}
+    shop.later()
+    shop.events.record_custom({**told, "external_id": "X"})
+    assert shop.exact_since is None
+    recorded = shop.later()
+    shop.events.record_custom({**told, "external_id": "Y", "occurred_at": shop.at})
+    assert shop.exact_since == recorded
+    imported = shop.later()
+    row = {"email": ADA, "event_name": "order", "external_id": "Z", "occurred_at": shop.at.isoformat()}
+    shop.take(tmp_path / "two", custom_events=[row])
+    assert shop.exact_since == imported
+
+
 def test_before_an_import_contacts_and_subscriptions_count_from_when_they_were_created(
     shop: Shop, tmp_path: Path
 ) -> None:

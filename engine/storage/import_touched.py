@@ -49,6 +49,23 @@ def touch_counted_twice(cursor: duckdb.DuckDBPyConnection) -> None:
     )
 
 
+def says_less_of_before(cursor: duckdb.DuckDBPyConnection, last_sequence: int) -> bool:
+    """Whether events of the timeline, as it was, are to go for custom events that say something else."""
+    ((found,),) = cursor.execute(
+        """
+        SELECT EXISTS (
+            FROM timeline AS t SEMI JOIN custom_events AS x
+                ON t.kind = 'custom_event.' || x.event_name AND t.entity_id = x.external_id
+            ANTI JOIN custom_events AS y ON t.kind = 'custom_event.' || y.event_name
+                AND t.entity_id = y.external_id AND t.contact_id = y.contact_id AND t.occurred_at = y.occurred_at
+            WHERE starts_with(t.kind, 'custom_event.') AND t.sequence <= $1
+        )
+        """,
+        [last_sequence],
+    ).fetchall()
+    return bool(found)
+
+
 def end_touching(cursor: duckdb.DuckDBPyConnection, last_sequence: int, at: datetime) -> None:
     """Note them all: with those of later entries, and those whose identities are others since `at`."""
     moved = f"FROM earlier_identities WHERE until_at = TIMESTAMP '{stored_instant(at).isoformat(sep=' ')}'"

@@ -15,6 +15,7 @@ from engine.storage.import_journal import journal_contacts, journal_lists, journ
 from engine.storage.import_touched import (
     begin_touching,
     end_touching,
+    says_less_of_before,
     touch,
     touch_arriving,
     touch_counted_twice,
@@ -143,11 +144,12 @@ def merge(
         query = "UPDATE lists SET created_at = coalesce(created_at, $1), updated_at = $1 WHERE sequence > $2"
         cursor.execute(query, [stored_instant(ingested_at), last_sequence])
         touch_counted_twice(cursor)
+        is_less_known = says_less_of_before(cursor, last_sequence)
         merged["timeline"] = _plus(merged["timeline"], MergedRows(changed=drop_events_counted_twice(cursor)))
         insert_identities(cursor, ingested_at)
         touch_versions(cursor)
         _supersede(cursor)
-        if merged["contacts"].new or merged["subscriptions"].new:
+        if merged["contacts"].new or merged["subscriptions"].new or is_less_known:
             # Files do not say what was before.
             history_begins(cursor, stored_instant(ingested_at))
         if any(rows.new or rows.changed for rows in merged.values()):

@@ -139,9 +139,9 @@ def _changes(
                 yield _Change(words, lambda other, _, current: current or other == node)
         case ListCondition():
             yield from _list_changes(node, answer, values, as_of)
-        case CountCondition() | CountInEachCondition() | EventTimeCondition() if not node.events.kind.startswith(
-            OWN_KINDS
-        ):
+        case CountCondition() | CountInEachCondition() | EventTimeCondition():
+            if node.events.kind.startswith(OWN_KINDS):
+                return  # nobody but populace writes them
             for count in _missing_events(watched, answer, as_of):
                 kind = f"{node.events.kind} {'event' if count == 1 else 'events'}{event_details(node.events)}"
                 yield _Change(f"{count:,} more {kind}", _effect_of_events(node.events, count, as_of))

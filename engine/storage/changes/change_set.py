@@ -281,7 +281,8 @@ class ChangeSet:
     def _drop_events_counted_twice(self, keys: Collection[Key]) -> set[int]:
         """Take events out of the timeline that are custom events now: files may have brought them in as both.
 
-        Whose they were: perhaps others than those whom the custom events are of now.
+        Whose they were: perhaps others than those whom the custom events are of now. What they said of the time before
+        is not known any more where the custom event says something else.
         """
         if not self.memory.has_timeline_custom_events(self.cursor):
             return set()
@@ -294,10 +295,15 @@ class ChangeSet:
                 f"""
                 DELETE FROM timeline USING {INCOMING} AS k
                 WHERE timeline.kind = k.kind AND timeline.entity_id = k.entity_id
-                RETURNING timeline.contact_id
+                RETURNING timeline.contact_id, timeline.kind, timeline.entity_id, timeline.occurred_at
                 """
             ).fetchall()
-        return {contact_id for (contact_id,) in dropped}
+        for contact_id, kind, external_id, at in dropped:
+            versions = self.custom_events.versions((kind.removeprefix("custom_event."), external_id))
+            if all((row.contact_id, row.occurred_at) != (contact_id, at) for row in versions):
+                history_begins(self.cursor, self.now)
+                break
+        return {contact_id for contact_id, *_ in dropped}
 
     def _write_earlier(self) -> None:
         """Keep what this replaces, where no entry of the timeline says it.
