@@ -168,6 +168,8 @@ def test_an_event_names_its_contact_by_any_identity(shop: Workspace) -> None:
         ({"kind": ""}, "event.kind"),
         ({"kind": "x" * 129}, "event.kind"),
         ({"kind": "custom_event.order"}, "event.kind"),
+        ({"kind": "contact.created"}, "event.kind"),
+        ({"kind": "segment.joined"}, "event.kind"),
         ({"kind": 1}, "event.kind"),
         ({"occurred_at": "2026-01-02"}, "event.occurred_at"),
         ({"occurred_at": datetime(2026, 1, 2)}, "event.occurred_at"),

@@ -10,6 +10,8 @@ from standardwebhooks import Webhook as Signer
 
 import populace
 from engine.errors import CallerError
+from engine.storage import subscription_rules
+from engine.storage.webhook_types import TYPES
 from ingest.writes.contact_document import read_contact
 from ingest.writes.custom_events import read_custom_event
 from ingest.writes.events import read_event
@@ -129,6 +131,56 @@ def test_a_webhook_gets_what_it_asks_for_and_nothing_of_before(shop: Shop) -> No
     assert [(item["type"], item["data"]["cause"]) for item in left.take()] == [("segment.left", "data")]
     assert views.types() == ["event.page_view"]
     assert len(every.take()) == 2 + 3 + 2 + 1 + 2
+
+
+def test_an_application_says_nothing_in_the_name_of_populace(shop: Shop) -> None:
+    told = Told(shop, "*")
+    shop.upsert({"email": ADA})
+    shop.tags.add(ADA, ["vip"])
+    shop.tags.rename("vip", "best")
+    own = {row[0] for row in shop._store.rows("SELECT kind FROM timeline")}
+    assert own == {"contact.created", "tag.added", "tag.renamed"}
+    steps = [step for step in vars(subscription_rules).values() if isinstance(step, subscription_rules.Step)]
+    own |= {step.kind for step in steps if step.kind is not None}
+    event = {"email": ADA, "occurred_at": shop.at}
+    never = {"contact.deleted", "segment.joined", "segment.left", "list.subscribed", "identity.added", "event.deleted"}
+    for kind in own | never:
+        problem = f"^event.kind: .* is what populace itself says .* such as '{kind.replace('.', '_')}'"
+        with pytest.raises(CallerError, match=problem):
+            shop.events.record({**event, "kind": kind})
+    theirs = ["contact.called", "email.opened", "open_email", "insert_message_history", "segment_joined"]
+    shop.events.record_many([{**event, "kind": kind} for kind in theirs])
+    assert told.types()[3:] == [
+        *("event.contact.called", "event.email.opened", "email.opened", "email.sent", "event.segment_joined")
+    ]
+
+
+def test_what_was_recorded_in_the_name_of_populace_ends_no_lane(shop: Shop) -> None:
+    """Rows such as an older populace wrote, when it took these kinds from applications."""
+    shop.apply([populace.read_segment(GERMANS)])
+    filtered = Told(shop, "segment.*", "contact.*", "list.*", "custom_event.*", segment_ids=["germans"], list_ids=["x"])
+    every = Told(shop, "*")
+    shop.upsert({"email": ADA, "country": "DE"})
+    kinds = [name for name in TYPES if name.partition(".")[0] in ("segment", "contact", "list")]
+    kinds += ["event.deleted", "event.restored"]
+    with shop._store.transaction() as cursor:
+        for number, kind in enumerate(kinds, 100):
+            values = [
+                number,
+                kind.replace("event.", "custom_event."),
+                shop.at.replace(tzinfo=None),
+                f'{{"kind":"{kind}"}}',
+            ]
+            cursor.execute("INSERT INTO webhook_outbox VALUES ($1, $2, 0, $3, $3, $4)", values)
+    shop.later()
+    shop.recompute()
+    assert filtered.types()[-1] == "segment.joined"
+    messages = every.take()
+    assert [item["data"]["segment"]["id"] for item in messages if item["type"] == "segment.joined"] == ["germans"]
+    types = {item["type"] for item in messages}
+    assert types >= {"event.segment.joined", "event.segment.left", "event.contact.deleted"}
+    assert not types & {"segment.left", "contact.deleted"}
+    assert {item["data"]["contact"]["email"] for item in messages} == {ADA}
 
 
 def test_secrets_sign_and_the_one_before_signs_for_a_day(shop: Shop) -> None:

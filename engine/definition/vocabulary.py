@@ -13,6 +13,16 @@ MAX_GOAL_VALUE = 10**20
 CUSTOM_EVENT_PREFIX = "custom_event."
 """A timeline kind that begins so is a custom event; its name follows."""
 
+OWN_KINDS = frozenset(
+    {
+        *("contact.created", "contact.updated", "contact.merged", "identity.added", "identity.removed"),
+        *("tag.added", "tag.removed", "tag.renamed", "tag.merged", "event.deleted", "event.restored"),
+        *("list.pending", "list.confirmed", "list.subscribed", "list.resubscribed"),
+        *("list.unsubscribed", "list.bounced", "list.complained", "list.removed"),
+    }
+)
+"""The kinds of the entries that populace writes into the timeline itself."""
+
 E164_PATTERN = r"\+[1-9][0-9]{6,14}"
 """A phone number that can be dialled from everywhere. Source: ITU-T E.164."""
 

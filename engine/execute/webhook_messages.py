@@ -18,7 +18,15 @@ import pyarrow as pa
 from engine.execute.transitions import transition_pages
 from engine.storage import Store
 from engine.storage.changes.timeline_rows import json_text
-from engine.storage.webhook_types import CONTACT_DELETED, JOINED, LEFT, matches, wants_segments
+from engine.storage.webhook_types import (
+    CONTACT_DELETED,
+    JOINED,
+    LEFT,
+    TYPES_WITHOUT_ENTRY,
+    matches,
+    type_of_kind,
+    wants_segments,
+)
 from engine.storage.webhooks import (
     DeliveryRow,
     DeliveryStatus,
@@ -106,10 +114,22 @@ def _from_outbox(cursor: duckdb.DuckDBPyConnection, after: int, limit: int) -> I
         """,
         [after, limit],
     ).fetchall()
-    for sequence, kind, contact_id, occurred_at, recorded_at, data in rows:
+    for sequence, written_type, contact_id, occurred_at, recorded_at, data in rows:
         # With the instant: numbers of rows that were erased may be given again.
         place = f"o{sequence} {recorded_at.isoformat()}"
-        yield _Happening(place, kind, contact_id, occurred_at, recorded_at, data, outbox_sequence=sequence)
+        happened = (_type_told(written_type, data), contact_id, occurred_at, recorded_at, data)
+        yield _Happening(place, *happened, outbox_sequence=sequence)
+
+
+def _type_told(written_type: str, data: str) -> str:
+    """The type of a row of the outbox; an entry of the timeline is told as an entry.
+
+    An older populace wrote down what an application had recorded as `segment.joined` as if somebody had joined.
+    """
+    if written_type in TYPES_WITHOUT_ENTRY:
+        kind = orjson.loads(data).get("kind")
+        return written_type if kind is None else type_of_kind(kind)
+    return written_type
 
 
 def _from_transitions(cursor: duckdb.DuckDBPyConnection, after: int, limit: int) -> Iterator[_Happening]:

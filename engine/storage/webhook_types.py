@@ -6,6 +6,8 @@ import re
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
+from engine.definition.vocabulary import OWN_KINDS
+
 TYPES: Mapping[str, str] = MappingProxyType(
     {
         "contact.created": "A contact is new.",
@@ -46,6 +48,9 @@ FAMILIES = tuple(dict.fromkeys([*(name.partition(".")[0] for name in TYPES), "ev
 JOINED, LEFT = "segment.joined", "segment.left"
 CONTACT_DELETED = "contact.deleted"
 
+TYPES_WITHOUT_ENTRY = frozenset({JOINED, LEFT, CONTACT_DELETED})
+"""Types of what populace tells of itself, and of which the timeline has no entry."""
+
 _TYPE_OF_KIND: Mapping[str, str] = {
     "insert_message_history": "email.sent",
     "deliver_email": "email.delivered",
@@ -71,7 +76,8 @@ def type_of_kind(kind: str) -> str:
     known = _TYPE_OF_KIND.get(kind)
     if known is not None:
         return known
-    return kind if kind in TYPES else f"event.{kind}"
+    # A kind of somebody else's that is spelled like a type, such as segment.joined, is not what the type says.
+    return kind if kind in OWN_KINDS and kind in TYPES else f"event.{kind}"
 
 
 def is_pattern(text: str) -> bool:

@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from engine.definition.vocabulary import KIND_PATTERN
-from engine.errors import EventConflictError
+from engine.definition.vocabulary import KIND_PATTERN, OWN_KINDS
+from engine.errors import EventConflictError, shown
 from engine.storage.changes import ChangeSet
 from engine.storage.changes.change_set import Needs
 from engine.storage.changes.timeline_rows import TimelineRow
+from engine.storage.webhook_types import TYPES_WITHOUT_ENTRY
 from ingest import values
 from ingest.values import RefusedValueError
 from ingest.writes.contact_document import Reader
@@ -106,6 +107,9 @@ def _kind_problem(kind: str) -> str | None:
         return "is not a kind: it has 1 to 128 characters of a-z 0-9 _ . : -"
     if kind.startswith("custom_event."):
         return "is the kind of a custom event; record it as one"
+    if kind in OWN_KINDS or kind in TYPES_WITHOUT_ENTRY:
+        own = shown(kind.replace(".", "_"))
+        return f"is what populace itself says when it happens; record it under a kind of your own, such as {own}"
     return None
 
 
