@@ -13,7 +13,8 @@ import pytest
 
 import populace
 from engine.errors import CallerError
-from engine.storage.webhooks import DeliveryStatus
+from engine.execute.webhook_messages import new_messages
+from engine.storage.webhooks import DeliveryRow, DeliveryStatus, take_in
 from engine.storage.workspace_folder import opened_workspace
 from tests.clocked_shop import Shop, shop
 from tests.definitions import field, segment
@@ -21,8 +22,19 @@ from tests.told import URL, Told, taken
 
 __all__ = ["shop"]
 
-ADA, BO = "ada@x.example", "bo@x.example"
+ADA, BO, CY = "ada@x.example", "bo@x.example", "cy@x.example"
+PHONE = "+4915112345678"
 GERMANS = segment(field("country", "equals", "DE"), "germans")
+
+
+def named(email: str | None = None, external_id: str | None = None, phone: str | None = None) -> dict[str, Any]:
+    """A contact as messages name it."""
+    return {"email": email, "external_id": external_id, "phone": phone}
+
+
+def message_of(row: DeliveryRow) -> Any:
+    """What a message says."""
+    return json.loads(row.payload or "")["data"]
 
 
 def test_messages_of_a_contact_wait_for_the_one_that_failed_and_others_do_not(shop: Shop) -> None:
@@ -137,7 +149,7 @@ def test_that_who_is_erased_left_its_segments_is_told_until_it_is_taken(shop: Sh
     told.refuse()
     assert shop.check().is_clean
     (left,) = told.take()
-    assert (left["data"]["cause"], left["data"]["contact"]["email"]) == ("delete", None)
+    assert (left["data"]["cause"], left["data"]["contact"]) == ("delete", named())
 
 
 def test_what_waits_of_a_merged_contact_waits_for_the_one_that_stays(shop: Shop) -> None:
@@ -151,6 +163,63 @@ def test_what_waits_of_a_merged_contact_waits_for_the_one_that_stays(shop: Shop)
     shop.later()
     assert told.types() == ["contact.created", "contact.created", "contact.merged"]
     assert owner == 0
+
+
+def test_a_message_of_a_merged_contact_says_who_it_was_and_who_it_is_now(shop: Shop) -> None:
+    told = Told(shop, "segment.left")
+    shop.apply([populace.read_segment(GERMANS)])
+    shop.upsert({"email": CY, "external_id": "c", "country": "DE"})
+    shop.upsert({"email": BO, "external_id": "b", "country": "DE"})
+    shop.upsert({"phone": PHONE, "country": "DE"})
+    shop.recompute()
+    shop.later()
+    shop.merge([BO, {"kind": "phone", "value": PHONE}])
+    shop.merge([CY, BO])
+    shop.later()
+    shop.recompute()
+    now = named(CY, "c", PHONE)
+    due = told.due()
+    assert [message_of(row)["contact"] for row in due] == [
+        {**named(BO, "b", PHONE), "merged_into": now},
+        {**named(phone=PHONE), "merged_into": now},
+    ]
+    assert {message_of(row)["cause"] for row in due} == {"merge"}
+    assert {row.contact_id for row in due} == {0}, "in order with those of the contact that it is now"
+    assert told.take()
+    slow = Told(shop, "contact.*", "segment.*")
+    shop.upsert({"email": ADA, "country": "DE"})
+    shop.later()
+    shop.recompute()
+    shop.merge([CY, ADA])
+    shop.later()
+    shop.recompute()
+    slow.refuse()
+    shop.erase(CY)
+    assert {row.type for row in slow.due()} == {"contact.deleted", "segment.left"}
+    assert not {CY, BO, PHONE} & {word for row in slow.due() for word in (row.payload or "").split('"')}
+    assert shop.check().is_clean
+
+
+def test_a_contact_without_an_e_mail_is_named_by_its_phone_until_it_is_erased(shop: Shop) -> None:
+    told = Told(shop, "contact.*", "segment.joined")
+    shop.apply([populace.read_segment(GERMANS)])
+    shop.upsert({"phone": PHONE, "country": "DE", "first_name": "Ada"})
+    shop.upsert({"identities": [{"kind": "push_token", "value": "t1"}], "first_name": "Bo"})
+    shop.later()
+    shop.recompute()
+    messages = told.take()
+    assert [item["type"] for item in messages] == ["contact.created", "contact.created", "segment.joined"]
+    assert [item["data"]["contact"] for item in messages] == [named(phone=PHONE), named(), named(phone=PHONE)]
+
+    late = Told(shop, "contact.updated")
+    shop.upsert({"phone": PHONE, "first_name": "Ada L."})
+    shop.upsert({"identities": [{"kind": "push_token", "value": "t1"}], "first_name": "Bo L."})
+    new = new_messages(shop._store, late.row, now=shop.at.replace(tzinfo=None), limit=9)
+    assert new is not None
+    for kind, value in (("phone", PHONE), ("push_token", "t1")):
+        shop.erase({"kind": kind, "value": value})
+    take_in(shop._store, late.webhook.id, new.progress, new.rows)
+    assert late.take() == [], "messages that were made before they were erased, and not written down yet"
 
 
 def test_the_outbox_goes_on_by_number_when_the_workspace_is_opened_again(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from engine.execute.contact_names import MERGED_CTE
 from engine.execute.contact_set import ContactIds, ContactSet, Packing
 from engine.storage import Store
 from engine.storage.connection import store_errors
@@ -282,14 +283,8 @@ def _emails(cursor: duckdb.DuckDBPyConnection, contact_ids: ContactIds) -> list[
     cursor.register("asked", pa.table({"place": places, "contact_id": pa.array(contact_ids, pa.int32())}))
     try:
         found = cursor.sql(
-            """
-            WITH RECURSIVE merged AS (
-                SELECT r.contact_id, r.merged_into AS owner_id FROM asked JOIN retired AS r USING (contact_id)
-                WHERE r.merged_into IS NOT NULL
-                UNION
-                SELECT merged.contact_id, r.merged_into FROM merged JOIN retired AS r ON r.contact_id = merged.owner_id
-                WHERE r.merged_into IS NOT NULL
-            ),
+            f"""
+            WITH RECURSIVE {MERGED_CTE},
             owners AS (
                 SELECT merged.contact_id, c.email FROM merged JOIN contacts AS c ON c.contact_id = merged.owner_id
             )

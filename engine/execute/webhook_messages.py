@@ -11,10 +11,9 @@ from datetime import datetime
 from typing import Any
 
 import duckdb
-import numpy as np
 import orjson
-import pyarrow as pa
 
+from engine.execute.contact_names import NOBODY, ContactNames, contact_names
 from engine.execute.transitions import transition_pages
 from engine.storage import Store
 from engine.storage.changes.timeline_rows import json_text
@@ -176,7 +175,7 @@ def _rows(
     first_number: int,
     now: datetime,
 ) -> list[DeliveryRow]:
-    names = _names(cursor, sorted({item.contact_id for item in found})) if found else {}
+    names = contact_names(cursor, {item.contact_id for item in found}) if found else {}
     return [
         DeliveryRow(
             webhook_id=webhook.id,
@@ -198,12 +197,11 @@ def _rows(
     ]
 
 
-def _with_contact(item: _Happening, names: Mapping[int, tuple[str | None, str | None]]) -> str:
+def _with_contact(item: _Happening, names: Mapping[int, ContactNames]) -> str:
     """The data of a message: who it is about, and what is told. As text, for it may be nested as deep as can be."""
     if item.type == CONTACT_DELETED:
         return item.data
-    email, external_id = names.get(item.contact_id, (None, None))
-    contact = json_text({"contact": {"email": email, "external_id": external_id}})
+    contact = json_text({"contact": names.get(item.contact_id, NOBODY).document()})
     return contact if item.data == "{}" else f"{contact[:-1]},{item.data[1:]}"
 
 
@@ -216,13 +214,3 @@ def message_id(webhook: WebhookRow, place: str) -> str:
     """The id of a message: the same whenever it is sent."""
     digest = hmac.digest(webhook.id.encode(), place.encode(), hashlib.sha256)
     return f"msg_{base64.b32encode(digest[:15]).decode().lower()}"
-
-
-def _names(cursor: duckdb.DuckDBPyConnection, contact_ids: Sequence[int]) -> dict[int, tuple[str | None, str | None]]:
-    """The e-mail and external id of contacts as they are now."""
-    cursor.register("asked", pa.table({"contact_id": pa.array(np.array(contact_ids, np.int32))}))
-    try:
-        query = "SELECT contact_id, email, external_id FROM contacts SEMI JOIN asked USING (contact_id)"
-        return {contact_id: (email, external_id) for contact_id, email, external_id in cursor.execute(query).fetchall()}
-    finally:
-        cursor.unregister("asked")

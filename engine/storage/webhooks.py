@@ -27,7 +27,7 @@ from engine.storage.arrow_rows import (
 )
 from engine.storage.contact_lookup import stored_retired, successor_by
 from engine.storage.store import Store
-from engine.storage.webhook_types import CONTACT_DELETED, wants_segments
+from engine.storage.webhook_types import CONTACT_DELETED, JOINED, LEFT, wants_segments
 
 KEPT_DELIVERED = 1_000
 """So many deliveries that arrived are kept of each webhook, to be looked at."""
@@ -310,15 +310,16 @@ def _of_living(cursor: duckdb.DuckDBPyConnection, rows: Sequence[DeliveryRow]) -
         contact_id = became.get(row.contact_id, row.contact_id)
         if contact_id is not None:
             living.append(row._replace(contact_id=contact_id))
-        elif row.type == CONTACT_DELETED or (row.payload is not None and _names_nobody(row.payload)):
+        elif row.type == CONTACT_DELETED or _names_nobody(row):
             living.append(row)
     return living
 
 
-def _names_nobody(payload: str) -> bool:
-    """Whether a message was made when its contact was no more."""
-    contact = orjson.loads(payload)["data"]["contact"]
-    return contact["email"] is None and contact["external_id"] is None
+def _names_nobody(row: DeliveryRow) -> bool:
+    """Whether it is that a contact left or joined, made when that contact was no more: nothing in it is personal."""
+    if row.type not in (JOINED, LEFT) or row.payload is None:
+        return False
+    return not any(orjson.loads(row.payload)["data"]["contact"].values())
 
 
 def _trim(cursor: duckdb.DuckDBPyConnection, webhook_id: str, now: datetime) -> None:
