@@ -29,7 +29,7 @@ from engine.definition.tree import (
     have_days_of_contacts,
 )
 from engine.definition.value_tests import BooleanIsAnyOf, IsSet, NumberIsAnyOf, TextIsAnyOf
-from engine.definition.vocabulary import CUSTOM_EVENT_PREFIX
+from engine.definition.vocabulary import CUSTOM_EVENT_PREFIX, OWN_KINDS
 from engine.definition.words.describe import IDENTITIES, event_details, goal_words
 from engine.definition.words.texts import number_text, plain_decimal, quoted
 from engine.definition.words.values import subject_words, test_words
@@ -44,9 +44,6 @@ from engine.plan.windows import lies_in, place
 MOST_CONDITIONS = 200
 SUBSCRIBED = "active"
 """The status of somebody who subscribes, where a condition asks for none."""
-
-OWN_KINDS = ("contact.", "identity.", "tag.", "list.")
-"""How the kinds of entries begin that a change of fields, tags, identities or lists leaves in the timeline."""
 
 REFUSING_KINDS = frozenset({"unsubscribe_email", "bounce_email", "complain_email"})
 """Events that end subscriptions."""
@@ -107,7 +104,7 @@ def single_changes(
 
 def _does_more(node: Node, other: Node) -> bool:
     """Whether what turns one condition does more to another one than is known here: writes leave traces."""
-    asks_for_traces = any(events.kind.startswith(OWN_KINDS) for events in selections_of(other))
+    asks_for_traces = any(events.kind in OWN_KINDS for events in selections_of(other))
     match node:
         case Filter() | TagCondition() | IdentityCondition():
             is_moved = isinstance(other, Filter) and other.subject.field_name == UPDATED_AT and other != node
@@ -140,7 +137,7 @@ def _changes(
         case ListCondition():
             yield from _list_changes(node, answer, values, as_of)
         case CountCondition() | CountInEachCondition() | EventTimeCondition():
-            if node.events.kind.startswith(OWN_KINDS):
+            if node.events.kind in OWN_KINDS:
                 return  # nobody but populace writes them
             for count in _missing_events(watched, answer, as_of):
                 kind = f"{node.events.kind} {'event' if count == 1 else 'events'}{event_details(node.events)}"
