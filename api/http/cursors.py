@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from engine.errors import InvalidValueError
+from engine.execute.timeline_pages import Place, is_place
 
 
 def cursor_text(place: object) -> str:
@@ -44,12 +45,12 @@ def text_of(cursor: str | None) -> str | None:
     return place
 
 
-def instant_and_text_of(cursor: str | None) -> tuple[datetime, str] | None:
-    """The place of a listing by instant and text; None for its beginning. Raises: InvalidValueError."""
+def place_in_timeline_of(cursor: str | None) -> Place | None:
+    """The place in a timeline; None for its beginning. Raises: InvalidValueError."""
     if cursor is None:
         return None
     match _place(cursor):
-        case [str(at), str(text)]:
+        case [str(at), str(text)] if is_place(text):
             try:
                 instant = datetime.fromisoformat(at)
             except ValueError:

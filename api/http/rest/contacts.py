@@ -9,7 +9,7 @@ from fastapi import Query, Request, Response
 from pydantic import BaseModel, Field
 
 from api.http.authentication import Admin, Reader, Writer
-from api.http.cursors import instant_and_text_of, next_cursor, number_of
+from api.http.cursors import next_cursor, number_of, place_in_timeline_of
 from api.http.idempotency import IdempotencyKey, Keys
 from api.http.rest.shapes import Contact, ContactKey, ContactValues, address_of, v1_router
 from engine.execute.timeline_pages import TimelineEntry
@@ -124,7 +124,7 @@ def erase_contact(key: ContactKey, caller: Admin) -> None:
 @router.get("/contacts/{key}/timeline")
 def read_timeline(key: ContactKey, caller: Reader, limit: Limit = LISTED, cursor: str | None = None) -> TimelinePage:
     """What happened to a contact, latest first."""
-    page = caller.workspace().timeline(address_of(key), before=instant_and_text_of(cursor), limit=limit)
+    page = caller.workspace().timeline(address_of(key), before=place_in_timeline_of(cursor), limit=limit)
     return TimelinePage(timeline=[Entry.of(entry) for entry in page.entries], next_cursor=next_cursor(page.next_before))
 
 

@@ -9,7 +9,7 @@ from fastapi import Query
 from pydantic import BaseModel, Field
 
 from api.http.authentication import Reader
-from api.http.cursors import instant_and_text_of, next_cursor
+from api.http.cursors import next_cursor, place_in_timeline_of
 from api.http.rpc.shapes import Email, WorkspaceId, rpc_router
 from engine.execute.timeline_pages import TimelineEntry
 
@@ -68,6 +68,6 @@ def list_timeline(
 ) -> Timeline:
     """What happened to a contact, latest first."""
     workspace = caller.workspace(workspace_id)
-    page = workspace.timeline(email, before=instant_and_text_of(cursor), limit=limit)
+    page = workspace.timeline(email, before=place_in_timeline_of(cursor), limit=limit)
     entries = [Entry.of(email, entry) for entry in page.entries]
     return Timeline(timeline=entries, next_cursor=next_cursor(page.next_before))
