@@ -92,3 +92,10 @@ def test_a_place_of_another_kind_is_refused(shop: Workspace, text: str) -> None:
         place_in_timeline_of(cursor_text([AT, text]))
     with pytest.raises(InvalidValueError, match=r"^before: .* next_before"):
         shop.timeline(ADA, before=(datetime(2026, 1, 2, tzinfo=UTC), text), limit=2)
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "now", "2026-13-01", ""])
+def test_an_instant_that_cannot_be_is_no_cursor(at: str) -> None:
+    """Also where it would be one in its own zone, and lies beyond all instants of UTC."""
+    with pytest.raises(InvalidValueError, match=r"^cursor: .* is no cursor"):
+        place_in_timeline_of(cursor_text([at, "t" + "0" * 19]))

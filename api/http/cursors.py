@@ -53,9 +53,9 @@ def place_in_timeline_of(cursor: str | None) -> Place | None:
         case [str(at), str(text)] if is_place(text):
             try:
                 instant = datetime.fromisoformat(at)
-            except ValueError:
+                return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC), text
+            except (ValueError, OverflowError):  # the latter for an instant that is before or after all of UTC's
                 raise _invalid(cursor) from None
-            return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC), text
         case _:
             raise _invalid(cursor)
 
