@@ -348,7 +348,10 @@ class QueryLimitError(CallerError):
 
 def shown(value: object) -> str:
     """The value as an error message quotes it: printable and short."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):  # nested too deep, or an integer of more digits than Python writes
+        return f"a value of type {type(value).__name__}"
     if len(text) <= SHOWN_VALUE_CHARACTERS:
         return text
     return f"{text[:SHOWN_VALUE_CHARACTERS]}... ({len(text):,} characters)"

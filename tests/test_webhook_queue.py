@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import populace
+from engine.definition.vocabulary import MOST_NESTED
 from engine.errors import CallerError
 from engine.execute.webhook_messages import new_messages
 from engine.storage.webhooks import DeliveryRow, DeliveryStatus, take_in
@@ -271,7 +272,7 @@ def test_numbers_of_the_outbox_that_were_erased_hide_nothing(shop: Shop) -> None
 def test_values_nested_as_deep_as_can_be_are_told(shop: Shop) -> None:
     told = Told(shop, "*")
     deep: Any = 1
-    for _ in range(250):
+    for _ in range(MOST_NESTED):
         deep = [deep]
     shop.upsert({"email": ADA, "custom_json_1": deep})
     shop.events.record(

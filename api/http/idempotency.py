@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import marshal
 import sqlite3
 import threading
 import time
@@ -11,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 import orjson
 from fastapi import Header
@@ -89,7 +90,7 @@ class Keys:
             yield Attempt(None)
             return
         hashed = hash_of(token_id, key)
-        asked = hashlib.sha256(orjson.dumps(request, option=orjson.OPT_SORT_KEYS)).digest()
+        asked = hashlib.sha256(_written(request)).digest()
         with self._free:
             self._free.wait_for(lambda: hashed not in self._under_way)
             self._under_way.add(hashed)
@@ -135,3 +136,11 @@ class Keys:
 def hash_of(token_id: str, key: str) -> bytes:
     """What a key of a token is known as."""
     return hashlib.sha256(f"{token_id}\n{key}".encode(errors="surrogatepass")).digest()
+
+
+def _written(request: Any) -> bytes:
+    """A request as bytes, the same for the same request."""
+    try:
+        return orjson.dumps(request, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:  # an item that is nested too deep, which is to fail alone
+        return marshal.dumps(request, 2)  # twice as deep as orjson reads; with 2, it writes no references

@@ -32,3 +32,9 @@ EVENT_NAME_PATTERN = r"[A-Za-z0-9_.:/-]{1,100}"
 KIND_PATTERN = rf"[a-z0-9_.:-]{{1,128}}|custom_event\.{EVENT_NAME_PATTERN}"
 
 MAX_TEXT_CHARACTERS = 65_536
+
+MOST_NESTED = 200
+"""So many arrays and objects may lie in each other in a JSON value that is stored.
+
+What tells of it (changes in the timeline, an export, a message of a webhook) puts it into a few more, and orjson writes
+no more than 254."""

@@ -82,8 +82,8 @@ def _document(cursor: duckdb.DuckDBPyConnection, contact_id: int) -> dict[str, o
     (row,) = _rows(cursor, f"SELECT {quoted} FROM contacts WHERE contact_id = $1", [contact_id])
     values = dict(zip(names, row, strict=True))
     json_names = {*JSON_FIELDS, *(key for key, kind in custom_fields.items() if kind is CustomFieldType.JSON)}
-    given = {
-        name: orjson.loads(value) if name in json_names else value
+    given: dict[str, Any] = {
+        name: json_or_text(value) if name in json_names else value
         for name, value in values.items()
         if value is not None
     }

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
-import orjson
 
 from engine.definition.fields import CONTACT_FIELDS, JSON_FIELDS
 from engine.execute.contact import segments_of
 from engine.execute.memberships import Memberships
 from engine.storage.custom_fields import CustomFieldType, fields_in_use, stored_fields
+from engine.storage.json_values import json_or_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def shown_fields(row: Mapping[str, Any], custom_fields: Mapping[str, CustomField
     for name in (*CONTACT_FIELDS, *custom_fields):
         value = row.get(name)
         if value is not None and (name in _JSON_FIELDS or custom_fields.get(name) is CustomFieldType.JSON):
-            value = orjson.loads(value)
+            value = json_or_text(value)
         elif isinstance(value, datetime):
             value = value.replace(tzinfo=UTC)
         fields[name] = value

@@ -7,9 +7,12 @@ from unicodedata import is_normalized, normalize
 
 import orjson
 
+from engine.definition.vocabulary import MOST_NESTED
+from engine.storage.json_values import is_nested_deeper
 from ingest.values.refused import RefusedValueError
 
 JSON_MAX_BYTES = 65_536
+TOO_DEEP = f"cannot be stored as JSON: it is nested more than {MOST_NESTED} deep; make it flatter"
 # Only what JSON itself has: no datetimes, dataclasses or subclasses that orjson would turn into text or objects.
 _ONLY_JSON = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS
 
@@ -17,11 +20,13 @@ _ONLY_JSON = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS 
 def json(value: object) -> str:
     """Compact JSON with the keys in the given order, all strings in NFC.
 
-    Raises: RefusedValueError for what JSON has no value for, integers beyond 64 bits, NUL, and more than 64 KiB.
+    Raises: RefusedValueError for what JSON has no value for, integers beyond 64 bits, NUL, more than 64 KiB, and
+    more than MOST_NESTED arrays and objects in each other.
     """
     written = _written(value)
     if len(written) > JSON_MAX_BYTES:
         raise RefusedValueError(f"takes {len(written):,} bytes as JSON, more than the limit of {JSON_MAX_BYTES:,}")
+    check_nesting(written, value)
     # orjson writes NaN as null; and a backslash may stand before what looks like NUL. So these are only signs.
     if b"null" in written or b"\\u0000" in written:
         _check(value)
@@ -34,10 +39,22 @@ def json(value: object) -> str:
     return written.decode()
 
 
+def check_nesting(written: bytes | str, value: object) -> None:
+    """Raises: RefusedValueError for a value that is nested too deep; `written` is its JSON."""
+    if isinstance(written, bytes):
+        most = written.count(b"[") + written.count(b"{")
+    else:
+        most = written.count("[") + written.count("{")
+    if most > MOST_NESTED and is_nested_deeper(value, MOST_NESTED):
+        raise RefusedValueError(TOO_DEEP)
+
+
 def _written(value: object) -> bytes:
     try:
         return orjson.dumps(value, option=_ONLY_JSON)
     except orjson.JSONEncodeError as error:
+        if "Recursion limit" in str(error):
+            raise RefusedValueError(TOO_DEEP) from error
         raise RefusedValueError(f"cannot be stored as JSON: {error}") from error
 
 

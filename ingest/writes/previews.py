@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
-
 from engine.storage.changes import ChangeSet
 from engine.storage.changes.identity_rows import identity_of
+from engine.storage.json_values import json_or_text
 from ingest.writes.contact_document import FIELD_IDENTITIES, ContactDocument
 from ingest.writes.field_changes import changed_fields, is_json_field
 from ingest.writes.identity_changes import Identity
@@ -118,5 +117,5 @@ def _preview(
 
 def _shown(value: Any, *, is_json: bool) -> object:
     if is_json:
-        return orjson.loads(value)
+        return json_or_text(value)
     return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value

@@ -20,6 +20,7 @@ from ingest.dataset.column_types.arrow_text import is_arrow_text, text_of_arrow
 from ingest.dataset.column_types.column_type import JSON_NAMES, ColumnType
 from ingest.dataset.column_types.conversion import Conversion, settle
 from ingest.dataset.column_types.text import non_ascii, normalised
+from ingest.values.json_text import TOO_DEEP, check_nesting
 from ingest.values.refused import RefusedValueError
 
 # A regular expression for the JSON that is common: up to four levels, no \u escapes, no number that could be infinite.
@@ -56,6 +57,8 @@ _PLAIN_VALUE, _PLAIN_OBJECT = _plain_json()
 class JsonText(ColumnType):
     """A JSON document (RFC 8259) of up to 65,536 characters, its strings in Unicode NFC and without NUL.
 
+    No more than MOST_NESTED arrays and objects lie in each other.
+
     JSON `null` is a missing value. With `object_only`, any other value must be an object.
     """
 
@@ -83,6 +86,8 @@ class JsonText(ColumnType):
         try:
             orjson.dumps(value)
         except orjson.JSONEncodeError as error:
+            if "Recursion limit" in str(error):
+                return TOO_DEEP
             return f"cannot be stored as JSON: {error}"
         return None
 
@@ -117,6 +122,7 @@ class JsonText(ColumnType):
             raise RefusedValueError(f"is not valid JSON: {error}") from error
         if self.object_only and not isinstance(document, dict):
             raise RefusedValueError(f"is {JSON_NAMES[type(document)]}, but must be {self.wanted}")
+        check_nesting(text, document)
         if _is_settled(text, document):
             return text
         settled = _STRING_TOKEN.sub(_normalised_token, text)
