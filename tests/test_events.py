@@ -178,6 +178,8 @@ def test_an_event_names_its_contact_by_any_identity(shop: Workspace) -> None:
         ({"email": 1}, "event.email"),
         ({"id": 1}, "event.id"),
         ({"id": "\x00"}, "event.id"),
+        ({"id": ""}, "event.id"),
+        ({"occurred_at": ""}, "event.occurred_at"),
         ({"entity_id": ["x"]}, "event.entity_id"),
         ({"properties": [1]}, "event.properties"),
         ({"properties": "{}"}, "event.properties"),

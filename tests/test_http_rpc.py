@@ -338,6 +338,11 @@ def test_custom_events_have_the_state_of_their_latest_version(shop: Shop) -> Non
     assert (done["event_ids"], done["count"]) == (["p0", "p2"], 2)
     assert [item["index"] for item in done["errors"]] == [1]
     shop.post("customEvents.import", 400, events=[events[1]])
+    for name in ("external_id", "occurred_at"):
+        refused = shop.post("customEvents.upsert", 400, **{**order, name: ""})
+        assert f"{name}: '' is empty" in refused["error"]
+        done = shop.post("customEvents.import", 201, events=[{**order, name: ""}, events[0]])
+        assert f"events[0].{name}: '' is empty" in done["errors"][0]["error"]
     page = shop.get("customEvents.list", email="a@x.example", limit=2)
     assert (page["count"], len(page["events"])) == (3, 2)
     assert shop.get("customEvents.list", event_name="shop.order", offset=2)["events"] == [late]

@@ -331,6 +331,8 @@ def test_providers_tell_what_became_of_mails(tmp_path: Path) -> None:
         assert (done.json()["created"], [*done.json()["failed"]]) == (3, ["2"])
         assert "no contact has the e-mail" in done.json()["failed"]["2"]
         assert client.post("/hooks/main/postmark", json={"events": told}).json()["unchanged"] == 3
+        nameless = client.post("/hooks/main/postmark", json={"events": [{**told[0], "id": ""}]}).json()
+        assert "id: '' is empty" in nameless["failed"]["0"]
         found = {item["kind"]: item for item in timeline(client)}
         assert found["click_email"]["properties"] == {"url": "https://x", "provider": "postmark"}
         assert (found["click_email"]["template_id"], found["click_email"]["id"]) == ("t1", "postmark:2")

@@ -94,7 +94,7 @@ def _event(provider: str, item: ProviderEvent) -> dict[str, Any]:
         "kind": KIND_OF_EMAIL[item.type],
         "occurred_at": item.occurred_at,
         "template_id": item.template_id,
-        "id": None if item.id is None else f"{provider}:{item.id}",
+        "id": f"{provider}:{item.id}" if item.id else item.id,  # an empty one is refused
         "properties": {**(item.model_extra or {}), **said, "provider": provider},
     }
     return {name: value for name, value in event.items() if value is not None}

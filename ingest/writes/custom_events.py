@@ -18,7 +18,7 @@ from engine.storage.changes.timeline_rows import TimelineRow
 from ingest import values
 from ingest.values import RefusedValueError
 from ingest.writes.contact_document import Reader
-from ingest.writes.event_document import json_object, read_event_document
+from ingest.writes.event_document import id_of_event, json_object, read_event_document
 from ingest.writes.json_texts import is_same_json
 from ingest.writes.matching import known_contact
 from ingest.writes.write import Outcome
@@ -145,7 +145,7 @@ def _goal_value(value: object) -> Decimal:
 
 _READERS: Mapping[str, Reader] = {
     "event_name": _event_name,
-    "external_id": values.text,
+    "external_id": id_of_event,
     "occurred_at": values.instant,
     "goal_type": _goal_type,
     "goal_name": values.text,

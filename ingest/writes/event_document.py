@@ -44,6 +44,14 @@ def read_event_document(
     return _contact_of(given, path), stored
 
 
+def id_of_event(value: object) -> str:
+    """The id that an application gives an event. Raises: RefusedValueError, also for one that is empty."""
+    given = values.text(value)
+    if not given:
+        raise RefusedValueError("is empty; give each event an id of its own")
+    return given
+
+
 def json_object(value: object) -> str:
     """A JSON object as text. Raises: RefusedValueError."""
     if not isinstance(value, Mapping):

@@ -18,7 +18,7 @@ from engine.storage.webhook_types import TYPES_WITHOUT_ENTRY
 from ingest import values
 from ingest.values import RefusedValueError
 from ingest.writes.contact_document import Reader
-from ingest.writes.event_document import json_object, read_event_document
+from ingest.writes.event_document import id_of_event, json_object, read_event_document
 from ingest.writes.json_texts import is_same_json
 from ingest.writes.matching import known_contact
 from ingest.writes.subscriptions import set_status
@@ -122,7 +122,7 @@ def _kind(value: object) -> str:
 
 
 _READERS: Mapping[str, Reader] = {
-    "id": values.text,
+    "id": id_of_event,
     "kind": _kind,
     "occurred_at": values.instant,
     "entity_type": values.text,

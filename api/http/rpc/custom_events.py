@@ -145,4 +145,4 @@ def _given(event: CustomEventValues) -> dict[str, Any]:
     """An event as `record_custom` takes it."""
     names = ("email", "event_name", "external_id", "occurred_at", "goal_type", "goal_name", "goal_value", "properties")
     given = {name: getattr(event, name) for name in names}
-    return {**given, "occurred_at": given["occurred_at"] or datetime.now(UTC)}
+    return {**given, "occurred_at": datetime.now(UTC) if event.occurred_at is None else event.occurred_at}
