@@ -8,6 +8,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -399,5 +400,8 @@ def test_who_hangs_up_ends_the_question(shop: httpx.Client, server: Server) -> N
 
 def workers_of(server: Server) -> list[str]:
     """The processes that the server has started and that run."""
-    tasks = Path(f"/proc/{server.process.pid}/task").iterdir()
-    return [child for task in tasks for child in (task / "children").read_text().split()]
+    found: list[str] = []
+    for task in Path(f"/proc/{server.process.pid}/task").iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread that has just ended
+            found += (task / "children").read_text().split()
+    return found

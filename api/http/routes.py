@@ -44,8 +44,10 @@ class Routes(BaseRoute):
         return best
 
     def methods_of(self, scope: Scope) -> list[str]:
-        """The methods that there are for the path of a request."""
-        return sorted({method for route, _, _ in self._matching(scope) for method in route.methods or ()})
+        """The methods that there are for the path of a request: for a path that is a route's own, those of that route."""
+        matching = [route for route, _, _ in self._matching(scope)]
+        own = [route for route in matching if route.path_format == scope["path"]]
+        return sorted({method for route in own or matching for method in route.methods or ()})
 
     def _matching(self, scope: Scope) -> Iterator[tuple[APIRoute, Match, Scope]]:
         """The routes that a request may be for, at least by its path."""
