@@ -44,7 +44,7 @@ class Routes(BaseRoute):
         return best
 
     def methods_of(self, scope: Scope) -> list[str]:
-        """The methods that there are for the path of a request: for a path that is a route's own, those of that route."""
+        """The methods that there are for the path of a request; where it is a route's own, those of that route."""
         matching = [route for route, _, _ in self._matching(scope)]
         own = [route for route in matching if route.path_format == scope["path"]]
         return sorted({method for route in own or matching for method in route.methods or ()})
