@@ -18,7 +18,7 @@ from engine.execute.custom_event_records import CustomEventPage, CustomEventReco
 from engine.execute.memberships import Membership
 from engine.execute.timeline_pages import Place, TimelinePage, timeline_page
 from engine.storage import Store
-from engine.storage.contact_lookup import stored_retired, successor_by
+from engine.storage.contact_lookup import successor_of
 from engine.storage.segments import found_segment, stored_segments
 from ingest.known_identities import KnownIdentities
 from ingest.writes.contact_address import Contact, read_address
@@ -71,7 +71,7 @@ class RecordMethods(ABC):
         """
         memberships = self._read_memberships()
         with self._store.reading() as cursor:
-            now = successor_by(dict(stored_retired(cursor, contact_id)), contact_id)
+            now = successor_of(cursor, contact_id)
             if now is None:
                 raise UnknownContactError(str(contact_id), kind="id")
             (record,) = contact_records(cursor, [now], memberships)

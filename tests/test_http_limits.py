@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -191,6 +192,16 @@ def test_who_says_nothing_or_little_is_sent_away(serve: Serve, monkeypatch: pyte
         for connection in silent:
             connection.settimeout(10)
             assert connection.recv(100) == b""
+
+
+def test_the_documentation_loads_nothing_from_elsewhere(serve: Serve) -> None:
+    client = serve()
+    page = client.get("/docs").raise_for_status().text
+    loaded = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert any(path.endswith(".js") for path in loaded)
+    for path in loaded:
+        assert path.startswith("/")
+        client.get(path).raise_for_status()
 
 
 def test_requests_are_counted_by_route_and_status(serve: Serve) -> None:

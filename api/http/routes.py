@@ -38,7 +38,7 @@ class Routes(BaseRoute):
         best: tuple[Match, Scope] = (Match.NONE, {})
         for _, match, found in self._matching(scope):
             if match is Match.FULL:
-                return match, _with_slashes(found)
+                return match, found
             if best[0] is Match.NONE:
                 best = match, found
         return best
@@ -53,12 +53,12 @@ class Routes(BaseRoute):
         """The routes that a request may be for, at least by its path."""
         if scope["type"] != "http":
             return
-        scope = _by_words(scope)
-        start = _start_of(scope["path"])
+        words = _by_words(scope)
+        start = _start_of(words["path"])
         for route in chain(self._by_start.get(start, ()), self._by_start.get(start[:1], ())):
-            match, found = route.matches(scope)
+            match, found = route.matches(words)
             if match is not Match.NONE:
-                yield route, match, found
+                yield route, match, found if words is scope else _with_slashes(found)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the route answer that was found."""

@@ -40,6 +40,9 @@ STRING_FIELDS = (
 )
 NUMBER_FIELDS = ("lifetime_value", "orders_count", *_numbered("custom_number"))
 TIME_FIELDS = ("last_order_at", *_numbered("custom_datetime"), "created_at", "updated_at")
+ALWAYS_THERE = ("created_at", "updated_at")
+"""Fields that cannot be removed."""
+
 JSON_FIELDS = (*_numbered("custom_json"), "profile")
 
 CONTACT_FIELDS: Mapping[str, FieldType] = MappingProxyType(

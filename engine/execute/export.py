@@ -18,6 +18,8 @@ from engine.execute.plain_values import csv_reader, json_reader
 
 MEMBER_SCHEMA = pa.schema([("segment_id", pa.string()), ("email", pa.string())])
 MEMBER_FORMATS = ("csv", "jsonl", "parquet")
+_BY_POSITION = frozenset({"arrow", "csv"})
+"""Formats in which two columns may have one name."""
 
 Batches = Iterable[pa.RecordBatch]
 Writer = Callable[[pa.Schema, Batches, BinaryIO], None]
@@ -40,7 +42,7 @@ def writer_of(name: str) -> Writer:
 
 def _write_parquet(schema: pa.Schema, batches: Batches, file: BinaryIO) -> None:
     """Raises: OutputError for two columns of one name, or a type that Parquet does not have."""
-    _check_names(schema, "parquet")
+    check_can_hold(schema, "parquet")
     try:
         with pq.ParquetWriter(file, schema, compression="zstd") as writer:
             for batch in batches:
@@ -86,7 +88,7 @@ def _write_jsonl(schema: pa.Schema, batches: Batches, file: BinaryIO) -> None:
 
 
 def _json_rows(schema: pa.Schema, batches: Batches, name: str) -> Iterator[bytes]:
-    _check_names(schema, name)
+    check_can_hold(schema, name)
     names, readers = schema.names, [json_reader(field) for field in schema]
     for batch in batches:
         columns: list[list[Any]] = [read(column) for read, column in zip(readers, batch.columns, strict=True)]
@@ -94,13 +96,10 @@ def _json_rows(schema: pa.Schema, batches: Batches, name: str) -> Iterator[bytes
             yield orjson.dumps(dict(zip(names, row, strict=True)))
 
 
-def check_can_hold(schema: pa.Schema, file_format: str) -> None:
-    """Raises: OutputError for columns that a format cannot hold."""
-    if file_format not in {"arrow", "csv"}:
-        _check_names(schema, file_format)
-
-
-def _check_names(schema: pa.Schema, name: str) -> None:
+def check_can_hold(schema: pa.Schema, name: str) -> None:
+    """Raises: OutputError for columns that a format of FORMATS cannot hold."""
+    if name in _BY_POSITION:
+        return
     seen: set[str] = set()
     for column in schema.names:
         if column in seen:

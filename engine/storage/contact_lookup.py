@@ -38,7 +38,12 @@ def owners_by_index(cursor: duckdb.DuckDBPyConnection, identities: Sequence[str]
 def stored_successor(store: Store, contact_id: int) -> int | None:
     """The contact that one was merged into, itself where it is there as it was, None where it was deleted."""
     with store_errors(store.path), store.cursor() as cursor:
-        return successor_by(dict(stored_retired(cursor, contact_id)), contact_id)
+        return successor_of(cursor, contact_id)
+
+
+def successor_of(cursor: duckdb.DuckDBPyConnection, contact_id: int) -> int | None:
+    """The same as a transaction sees it."""
+    return successor_by(dict(stored_retired(cursor, contact_id)), contact_id)
 
 
 def stored_retired(cursor: duckdb.DuckDBPyConnection, contact_id: int) -> list[tuple[int, int | None]]:

@@ -19,9 +19,10 @@ def begin_touching(cursor: duckdb.DuckDBPyConnection) -> int:
     return int(last)
 
 
-def touch(cursor: duckdb.DuckDBPyConnection, query: str) -> None:
-    """Touch the contacts that a query gives as `contact_id`."""
-    cursor.execute(f"INSERT INTO {_TOUCHING} SELECT DISTINCT contact_id FROM ({query})")
+def touch(cursor: duckdb.DuckDBPyConnection, query: str) -> int:
+    """Touch the contacts that a query gives as `contact_id`; how many they are."""
+    rows = cursor.execute(f"INSERT INTO {_TOUCHING} SELECT DISTINCT contact_id FROM ({query})").fetchall()
+    return int(rows[0][0])
 
 
 def touch_arriving(cursor: duckdb.DuckDBPyConnection, table: str, same_key: str) -> None:
@@ -37,9 +38,9 @@ def touch_versions(cursor: duckdb.DuckDBPyConnection) -> None:
     touch(cursor, f"FROM custom_events SEMI JOIN ({versions}) USING (event_name, external_id)")
 
 
-def touch_counted_twice(cursor: duckdb.DuckDBPyConnection) -> None:
-    """Touch whose events of the timeline are to go, because they are custom events as well."""
-    touch(
+def touch_counted_twice(cursor: duckdb.DuckDBPyConnection) -> int:
+    """Touch whose events of the timeline are to go, because they are custom events as well; how many contacts."""
+    return touch(
         cursor,
         """
         FROM timeline AS t SEMI JOIN custom_events AS x

@@ -23,12 +23,16 @@ def json_or_text(text: str) -> object:
         value: object = orjson.loads(text)
     except orjson.JSONDecodeError:
         return text
-    may_be_deep = text.count("[") + text.count("{") > _MOST_TOLD
-    return text if may_be_deep and is_nested_deeper(value, _MOST_TOLD) else value
+    return text if is_nested_deeper(text, value, _MOST_TOLD) else value
 
 
-def is_nested_deeper(value: object, levels: int) -> bool:
-    """Whether more arrays and objects than that lie in each other. Without recursion, for a value that ends."""
+def is_nested_deeper(text: str, value: object, levels: int) -> bool:
+    """Whether more arrays and objects than that lie in each other in a value; `text` is its JSON.
+
+    Without recursion, for a value that ends.
+    """
+    if text.count("[") + text.count("{") <= levels:
+        return False
     outer = [value] if isinstance(value, _CONTAINERS) else []
     for _ in range(levels):
         outer = [inner for item in outer for inner in _inner(item) if isinstance(inner, _CONTAINERS)]

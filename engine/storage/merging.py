@@ -143,9 +143,10 @@ def merge(
         merged["timeline"] = _plus(merged["timeline"], _add_events_without_id(cursor, source, ingested_at))
         query = "UPDATE lists SET created_at = coalesce(created_at, $1), updated_at = $1 WHERE sequence > $2"
         cursor.execute(query, [stored_instant(ingested_at), last_sequence])
-        touch_counted_twice(cursor)
-        is_less_known = says_less_of_before(cursor, last_sequence)
-        merged["timeline"] = _plus(merged["timeline"], MergedRows(changed=drop_events_counted_twice(cursor)))
+        is_less_known = False
+        if touch_counted_twice(cursor):
+            is_less_known = says_less_of_before(cursor, last_sequence)
+            merged["timeline"] = _plus(merged["timeline"], MergedRows(changed=drop_events_counted_twice(cursor)))
         insert_identities(cursor, ingested_at)
         touch_versions(cursor)
         _supersede(cursor)

@@ -16,6 +16,13 @@ KEPT_BY_IMPORTS = frozenset({"complained", "bounced", "unsubscribed"})
 STATUS_OF_EVENTS = ("unsubscribed", "bounced", "complained")
 """What events of the timeline may make of a subscription."""
 
+STATUS_OF_KIND: Mapping[str, str] = {
+    "bounce_email": "bounced",
+    "complain_email": "complained",
+    "unsubscribe_email": "unsubscribed",
+}
+"""Events that say what becomes of a contact's subscriptions."""
+
 KIND_OF_EVENT_STATUS: Mapping[str, str] = {status: f"list.{status}" for status in STATUS_OF_EVENTS}
 
 

@@ -25,7 +25,7 @@ from engine.storage.arrow_rows import (
     table_of,
     texts,
 )
-from engine.storage.contact_lookup import stored_retired, successor_by
+from engine.storage.contact_lookup import successor_of
 from engine.storage.store import Store
 from engine.storage.webhook_types import CONTACT_DELETED, JOINED, LEFT, wants_segments
 
@@ -304,7 +304,7 @@ def _of_living(cursor: duckdb.DuckDBPyConnection, rows: Sequence[DeliveryRow]) -
     with incoming(cursor, table_of({"contact_id": contact_ids(sorted({row.contact_id for row in rows}))})):
         query = f"SELECT contact_id FROM retired SEMI JOIN {INCOMING} USING (contact_id)"
         gone = [contact_id for (contact_id,) in cursor.execute(query).fetchall()]
-    became = {contact_id: successor_by(dict(stored_retired(cursor, contact_id)), contact_id) for contact_id in gone}
+    became = {contact_id: successor_of(cursor, contact_id) for contact_id in gone}
     living = []
     for row in rows:
         contact_id = became.get(row.contact_id, row.contact_id)

@@ -26,11 +26,11 @@ def json(value: object) -> str:
     written = _written(value)
     if len(written) > JSON_MAX_BYTES:
         raise RefusedValueError(f"takes {len(written):,} bytes as JSON, more than the limit of {JSON_MAX_BYTES:,}")
-    check_nesting(written, value)
+    document = written.decode()
+    check_nesting(document, value)
     # orjson writes NaN as null; and a backslash may stand before what looks like NUL. So these are only signs.
     if b"null" in written or b"\\u0000" in written:
         _check(value)
-    document = written.decode()
     if document.isascii() or is_normalized("NFC", document):
         return document
     written = _written(_in_nfc(value))
@@ -39,23 +39,22 @@ def json(value: object) -> str:
     return written.decode()
 
 
-def check_nesting(written: bytes | str, value: object) -> None:
-    """Raises: RefusedValueError for a value that is nested too deep; `written` is its JSON."""
-    if isinstance(written, bytes):
-        most = written.count(b"[") + written.count(b"{")
-    else:
-        most = written.count("[") + written.count("{")
-    if most > MOST_NESTED and is_nested_deeper(value, MOST_NESTED):
+def check_nesting(text: str, value: object) -> None:
+    """Raises: RefusedValueError for a value that is nested too deep; `text` is its JSON."""
+    if is_nested_deeper(text, value, MOST_NESTED):
         raise RefusedValueError(TOO_DEEP)
+
+
+def unwritable(error: orjson.JSONEncodeError) -> str:
+    """What is wrong with a value that orjson does not write."""
+    return TOO_DEEP if "Recursion limit" in str(error) else f"cannot be stored as JSON: {error}"
 
 
 def _written(value: object) -> bytes:
     try:
         return orjson.dumps(value, option=_ONLY_JSON)
     except orjson.JSONEncodeError as error:
-        if "Recursion limit" in str(error):
-            raise RefusedValueError(TOO_DEEP) from error
-        raise RefusedValueError(f"cannot be stored as JSON: {error}") from error
+        raise RefusedValueError(unwritable(error)) from error
 
 
 def _check(value: object) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.definition.fields import JSON_FIELDS, NUMBER_FIELDS, STRING_FIELDS, TIME_FIELDS
+from engine.definition.fields import ALWAYS_THERE, JSON_FIELDS, NUMBER_FIELDS, STRING_FIELDS, TIME_FIELDS
 from engine.definition.vocabulary import IDENTITY_KIND_PATTERN
 from engine.errors import InvalidValueError, InvalidWriteError, did_you_mean, shown
 from engine.storage.changes.identity_rows import identity_of
@@ -19,9 +19,6 @@ from ingest.values.text import trimmed_text
 
 FIELD_IDENTITIES = ("email", "phone", "external_id")
 """Fields whose value is an identity, by its kind."""
-
-ALWAYS_THERE = ("created_at", "updated_at")
-"""Fields that cannot be removed."""
 
 IDENTITY_KIND = re.compile(IDENTITY_KIND_PATTERN)
 MOST_IDENTITY_CHARACTERS = 512

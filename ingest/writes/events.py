@@ -14,6 +14,7 @@ from engine.errors import EventConflictError, shown
 from engine.storage.changes import ChangeSet
 from engine.storage.changes.change_set import Needs
 from engine.storage.changes.timeline_rows import TimelineRow
+from engine.storage.subscription_rules import STATUS_OF_KIND
 from engine.storage.webhook_types import TYPES_WITHOUT_ENTRY
 from ingest import values
 from ingest.values import RefusedValueError
@@ -23,13 +24,6 @@ from ingest.writes.json_texts import is_same_json
 from ingest.writes.matching import known_contact
 from ingest.writes.subscriptions import set_status
 from ingest.writes.write import Outcome
-
-_STATUS_OF_KIND = {
-    "bounce_email": "bounced",
-    "complain_email": "complained",
-    "unsubscribe_email": "unsubscribed",
-}
-"""Events that say what becomes of a contact's subscriptions."""
 
 _HARD_BOUNCES = frozenset({"hard", "permanent"})
 
@@ -46,7 +40,7 @@ class RecordEvent(NamedTuple):
     def needs(self) -> Needs:
         """The contact, whether the id is known, and the subscriptions if they are concerned."""
         ids = () if self.row.id is None else (self.row.id,)
-        return Needs((self.identity,), subscriptions=self.row.kind in _STATUS_OF_KIND, event_ids=ids)
+        return Needs((self.identity,), subscriptions=self.row.kind in STATUS_OF_KIND, event_ids=ids)
 
     def apply(self, changes: ChangeSet) -> Outcome:
         """Add it to the timeline, unless it is there. Raises: UnknownContactError, EventConflictError."""
@@ -59,7 +53,7 @@ class RecordEvent(NamedTuple):
                     return Outcome.UNCHANGED
                 raise EventConflictError(row.id)
         changes.timeline.add(row)
-        status = _STATUS_OF_KIND.get(row.kind)
+        status = STATUS_OF_KIND.get(row.kind)
         if status is not None:
             _change_subscriptions(changes, row, status)
         return Outcome.CREATED

@@ -13,7 +13,7 @@ from unicodedata import normalize
 
 import orjson
 
-from engine.definition.fields import CONTACT_FIELDS, JSON_FIELDS, NUMBER_FIELDS
+from engine.definition.fields import ALWAYS_THERE, CONTACT_FIELDS, JSON_FIELDS, NUMBER_FIELDS
 from engine.errors import InvalidValueError, InvalidWriteError, did_you_mean, shown
 from engine.storage.changes import ChangeSet
 from engine.storage.changes.change_set import Needs
@@ -22,7 +22,7 @@ from engine.storage.custom_fields import CustomField, CustomFieldType
 from ingest import values
 from ingest.values import RefusedValueError
 from ingest.values.refused import wrong_type
-from ingest.writes.contact_document import ALWAYS_THERE, FIELD_IDENTITIES, ContactDocument, is_e164, reader_of
+from ingest.writes.contact_document import FIELD_IDENTITIES, ContactDocument, is_e164, reader_of
 from ingest.writes.json_operations import ABSENT, MOST_SEGMENTS, ClashError, Operator, Path, changed_json, same_json
 from ingest.writes.matching import contacts_to_merge, known_contact, matched_contacts
 from ingest.writes.merging import merge_contacts, planned_merge

@@ -16,7 +16,7 @@ from engine.storage.changes import ChangeSet
 from engine.storage.changes.change_set import Mail, Needs
 from engine.storage.changes.memory import ListRow
 from engine.storage.changes.timeline_rows import TimelineRow, json_text
-from engine.storage.subscription_rules import KIND_OF_EVENT_STATUS, RULES, Cause, MailKind, Step
+from engine.storage.subscription_rules import KIND_OF_EVENT_STATUS, Cause, MailKind, Step, next_step
 from ingest.writes.contact_address import Address, address_needs, addressed_contact
 from ingest.writes.contact_document import ContactDocument
 from ingest.writes.matching import matched_contacts
@@ -76,7 +76,7 @@ class UpsertAndSubscribe:
                 emails.append(changes.contacts.get(contact_id, "email"))
             for row in lists:
                 old = changes.subscriptions.get(contact_id, row.id)
-                if old is not None and RULES[Cause.API][old.status].is_blocked:
+                if old is not None and next_step(Cause.API, old.status, is_double_optin=row.is_double_optin).is_blocked:
                     raise SubscriptionBlockedError(str(emails[-1]), row.id, old.status)
         if not any(emails):
             raise InvalidWriteError("contact", "has no email: a list is for mails")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from engine.definition.fields import ALWAYS_THERE
 from engine.definition.tree import (
     Aggregate,
     CountCondition,
@@ -40,16 +41,13 @@ from engine.execute.explain.watched import Watched
 from engine.execute.explain.watched_events import WatchedCount, WatchedCounts, WatchedEventTime, WatchedTotal
 from engine.plan.expressions import compares
 from engine.plan.windows import lies_in, place
+from engine.storage.subscription_rules import STATUS_OF_KIND
 
 MOST_CONDITIONS = 200
 SUBSCRIBED = "active"
 """The status of somebody who subscribes, where a condition asks for none."""
 
-REFUSING_KINDS = frozenset({"unsubscribe_email", "bounce_email", "complain_email"})
-"""Events that end subscriptions."""
-
 UPDATED_AT = "updated_at"
-ALWAYS_THERE = frozenset({"created_at", UPDATED_AT})
 
 STORED_FORMS = {
     "country": re.compile("[A-Z]{2}"),
@@ -112,7 +110,7 @@ def _does_more(node: Node, other: Node) -> bool:
         case ListCondition():
             return asks_for_traces
         case CountCondition() | CountInEachCondition() | EventTimeCondition():
-            is_refusal = node.events.kind in REFUSING_KINDS
+            is_refusal = node.events.kind in STATUS_OF_KIND
             return is_refusal and (asks_for_traces or isinstance(other, ListCondition))
         case _:
             return False

@@ -20,7 +20,7 @@ from ingest.dataset.column_types.arrow_text import is_arrow_text, text_of_arrow
 from ingest.dataset.column_types.column_type import JSON_NAMES, ColumnType
 from ingest.dataset.column_types.conversion import Conversion, settle
 from ingest.dataset.column_types.text import non_ascii, normalised
-from ingest.values.json_text import TOO_DEEP, check_nesting
+from ingest.values.json_text import check_nesting, unwritable
 from ingest.values.refused import RefusedValueError
 
 # A regular expression for the JSON that is common: up to four levels, no \u escapes, no number that could be infinite.
@@ -86,9 +86,7 @@ class JsonText(ColumnType):
         try:
             orjson.dumps(value)
         except orjson.JSONEncodeError as error:
-            if "Recursion limit" in str(error):
-                return TOO_DEEP
-            return f"cannot be stored as JSON: {error}"
+            return unwritable(error)
         return None
 
     def raw_from_json(self, values: list[object]) -> pl.Series:
